@@ -1,0 +1,62 @@
+"""Every failure a person can cause or meet, with the exit code it ends in.
+
+Library code raises these; only ``idlcli.cli`` turns them into a message and an exit status.
+"""
+
+
+class IdlError(Exception):
+    """A failure with one clear line for a person: what and where; ``hint`` says how to mend it."""
+
+    exit_code = 1
+    code = "failed"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class RunFailed(IdlError):
+    """A run could not go on: the disk is full, a library is missing, another process holds the run."""
+
+
+class UsageError(IdlError):
+    """The command or its settings are wrong; nothing was started."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class DataError(IdlError):
+    """A file or a directory is missing, broken, or not what it must be."""
+
+    exit_code = 3
+    code = "data"
+
+
+class Diverged(IdlError):
+    """A metric became NaN or infinite; the last good checkpoint is kept."""
+
+    exit_code = 4
+    code = "diverged"
+
+
+class ThresholdMissed(IdlError):
+    """A result is on the wrong side of ``--fail-above`` or ``--fail-below``. ``data`` is that result."""
+
+    exit_code = 5
+    code = "threshold"
+
+    def __init__(self, message: str, *, hint: str = "", data: object = None) -> None:
+        super().__init__(message, hint=hint)
+        self.data = data
+
+
+class Interrupted(IdlError):
+    """A signal ended the run after its last whole epoch was saved."""
+
+    code = "interrupted"
+
+    def __init__(self, message: str, *, signal_number: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.exit_code = 128 + signal_number

@@ -1,0 +1,1 @@
+"""One file a trainable thing."""

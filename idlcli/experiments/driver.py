@@ -1,0 +1,122 @@
+"""From settings to a finished run directory, for every kind of experiment; and on from where a run stopped.
+
+An experiment is a module with three functions: ``prepare(settings)`` loads and checks the data before anything is
+made, ``slug(settings)`` names the run, ``train(prepared, run, reporter)`` trains and returns the metrics.
+Only ``train`` needs the engine, and imports what needs it: bad input is refused before the engine is loaded.
+"""
+
+import contextlib
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from idlcli import runs
+from idlcli.errors import DataError, IdlError, Interrupted, UsageError
+from idlcli.files import read_json_object, write_json
+from idlcli.runs import Run
+from idlcli.settings import RUN_KINDS
+from idlcli.settings.fields import from_dict
+from idlcli.settings.resolve import applicable
+from idlcli.training import engine
+from idlcli.training.reporter import Reporter
+
+
+class Prepared(Protocol):
+    """What an experiment works on."""
+
+    settings: Any
+    data: dict[str, Any]
+    """What ``data.json`` holds: the data's fingerprint and how it was parted."""
+
+
+def start(
+    *, kind: str, settings: Any, root: Path, name: str | None, reporter: Reporter | None = None
+) -> dict[str, Any]:
+    """Make a run under ``root``, train it, and return the contract's result of a training."""
+    engine.check(settings.backend)
+    experiment = _module(kind)
+    prepared = experiment.prepare(settings)
+    run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=applicable(settings))
+    with runs.hold(run):
+        _describe(run, prepared)
+        return _train(experiment, prepared, run, reporter, resumed=False)
+
+
+def resume(*, run: Run, data: str | None = None, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Go on with a run from its last checkpoint; a run that is done is left as it is.
+
+    ``data`` says where the data lie now, if they were moved. Raises :class:`DataError` if they are not the same data.
+    """
+    settings = settings_of(run)
+    if data is not None:
+        settings = dataclasses.replace(settings, data=data)
+    with runs.hold(run):
+        metrics = run.metrics()
+        if metrics is not None:
+            return _result(run, metrics, resumed=False)
+        engine.check(settings.backend)
+        experiment = _module(run.kind)
+        prepared = experiment.prepare(settings)
+        if not (run.path / "data.json").exists():  # stopped before anything was written
+            _describe(run, prepared)
+        before = read_json_object(run.path / "data.json")
+        if before.get("fingerprint") != prepared.data["fingerprint"]:
+            raise DataError(
+                f"{settings.data} is not the data that {run.name} was trained on.",
+                hint="Say where those lie with --data, or start a new run.",
+            )
+        return _train(experiment, prepared, run, reporter, resumed=True)
+
+
+def _describe(run: Run, prepared: Prepared) -> None:
+    write_json(run.path / "environment.json", engine.environment(prepared.settings.backend))
+    write_json(run.path / "data.json", prepared.data)
+
+
+def settings_of(run: Run) -> Any:
+    """Return the settings of a run, each checked again."""
+    kind = run.kind
+    if kind not in RUN_KINDS:
+        raise DataError(f"{run.name} is a run of an unknown kind: {kind!r:.40}.", hint="Was it made by a newer idl?")
+    try:
+        return from_dict(RUN_KINDS[kind], run.config()["settings"], where=str(run.path / "config.json"))
+    except UsageError as error:
+        raise DataError(error.message, hint=error.hint) from error
+
+
+def _train(
+    experiment: ModuleType, prepared: Prepared, run: Run, reporter: Reporter | None, *, resumed: bool
+) -> dict[str, Any]:
+    failure = run.path / "failure.json"
+    failure.unlink(missing_ok=True)
+    try:
+        engine.start(prepared.settings.backend, deterministic=prepared.settings.deterministic)
+        metrics = experiment.train(prepared, run=run, reporter=reporter)
+        write_json(run.path / "metrics.json", metrics)
+    except Interrupted:
+        raise
+    except Exception as error:
+        with contextlib.suppress(IdlError):  # the disk may be what failed
+            write_json(failure, {"error": type(error).__name__, "message": str(error)[:1000]})
+        raise
+    return _result(run, metrics, resumed=resumed)
+
+
+def _result(run: Run, metrics: dict[str, Any], *, resumed: bool) -> dict[str, Any]:
+    seconds = sum(row.get("seconds", 0.0) for row in run.log())
+    return {"run": str(run.path), **metrics, "seconds": round(seconds, 3), "resumed": resumed}
+
+
+def _module(kind: str) -> ModuleType:
+    return importlib.import_module(f"idlcli.experiments.{kind}")
+
+
+def fingerprint(manifest: dict[str, Any]) -> str:
+    """Return the SHA-256 of what a data set is: its manifest without the time it was built."""
+    import hashlib
+
+    kept = {key: value for key, value in manifest.items() if key != "built"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

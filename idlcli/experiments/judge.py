@@ -1,0 +1,143 @@
+"""The judge: a classifier of glyphs, trained on the train pool and scored on the test pool, which trains nothing."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idlcli.data import arithmetic, glyphs
+from idlcli.data.batches import Batches
+from idlcli.data.digits import SIDE
+from idlcli.data.distort import distort
+from idlcli.evaluation.arithmetic import cross_entropy, log_softmax
+from idlcli.experiments.driver import fingerprint
+from idlcli.runs import Run
+from idlcli.seeds import integer, rng
+from idlcli.settings import JudgeSettings
+from idlcli.training.reporter import Reporter
+from idlcli.viz import curves
+
+PREDICT_BATCH = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """The glyph bank, and the glyphs (indices into it) that train and that test."""
+
+    settings: JudgeSettings
+    data: dict[str, Any]
+    bank: glyphs.Bank
+    train: np.ndarray
+    test: np.ndarray
+
+
+def slug(settings: JudgeSettings) -> str:
+    """Return what matters of the settings, for the run's name."""
+    return f"judge-w{settings.width}-s{settings.seed}"
+
+
+def prepare(settings: JudgeSettings) -> Prepared:
+    """Load the data set and part its glyphs."""
+    data = arithmetic.load(Path(settings.data))
+    train, test = glyphs.pools(
+        data.bank, kind=data.manifest["pools"], test_share=data.manifest["test_share"], seed=settings.seed
+    )
+    about = {
+        "path": settings.data, "kind": "arithmetic", "fingerprint": fingerprint(data.manifest),
+        "alphabet": data.bank.alphabet, "pools": data.manifest["pools"], "digits": data.manifest["digits"]["name"],
+        "train": int(train.sum()), "test": int(test.sum()),
+    }  # fmt: skip
+    return Prepared(settings, about, data.bank, np.flatnonzero(train), np.flatnonzero(test))
+
+
+def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[str, Any]:
+    """Train, read every glyph of both pools, and return the metrics."""
+    import keras
+
+    from idlcli.training.fit import Task, fit
+    from idlcli.training.optimizer import make_optimizer
+
+    settings, bank = prepared.settings, prepared.bank
+    rows = balanced(bank.labels, prepared.train)
+
+    def fetch(chosen: np.ndarray, epoch: int, step: int) -> Any:
+        picked = rows[chosen]
+        generator = rng(settings.seed, "distortion", epoch, step)
+        images = distort(bank.images[picked], strength=settings.distortion, generator=generator)
+        return images.astype(np.float32) / 255, bank.labels[picked].astype(np.int32)
+
+    batches = Batches(
+        count=len(rows), batch_size=settings.batch_size, seed=settings.seed, fetch=fetch,
+        steps_per_epoch=settings.steps_per_epoch,
+    )  # fmt: skip
+    model = build(settings, classes=len(bank.alphabet))
+    model.compile(
+        optimizer=make_optimizer(settings, steps=batches.steps * settings.epochs),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        jit_compile=settings.jit == "on" or (settings.jit == "auto" and settings.backend == "jax"),
+    )
+
+    def evaluate(epoch: int) -> dict[str, float]:
+        if epoch % settings.eval_every and epoch != settings.epochs:
+            return {}
+        found = score(model, bank, prepared.test)
+        return {f"test_{name}": found[name] for name in ("accuracy", "digit_accuracy", "loss")}
+
+    progress = fit(
+        Task(
+            model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="glyphs",
+            evaluate=evaluate,
+        ),
+        run=run, reporter=reporter,
+    )  # fmt: skip
+    curves.draw(logs={run.name: run.log()}, path=run.folder("plots") / "curves.png")
+    return {
+        "epochs": progress.epoch,
+        "train": score(model, bank, prepared.train),
+        "test": score(model, bank, prepared.test),
+        "conditions": {"pools": prepared.data["pools"], "digits": prepared.data["digits"], "seed": settings.seed},
+    }
+
+
+def build(settings: JudgeSettings, *, classes: int) -> Any:
+    """Return the untrained classifier of a run, its weights drawn from the seed."""
+    import keras
+
+    from idlcli.models import glyph_classifier
+
+    keras.utils.set_random_seed(integer(settings.seed, "weights"))
+    return glyph_classifier.build(classes=classes, width=settings.width, dropout=settings.dropout)
+
+
+def balanced(labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return ``rows`` with those of a class of few glyphs (the blank has one) repeated to half a class's mean size."""
+    counts = np.bincount(labels[rows])
+    wanted = int(counts[counts > 0].mean() // 2)
+    parts = [rows]
+    for label in np.flatnonzero((counts > 0) & (counts < wanted)):
+        members = rows[labels[rows] == label]
+        parts.append(np.resize(members, wanted - len(members)))
+    return np.concatenate(parts)
+
+
+def score(model: Any, bank: glyphs.Bank, rows: np.ndarray) -> dict[str, Any]:
+    """Return ``n``, ``accuracy`` over all glyphs, ``digit_accuracy`` over the ten digits, and ``loss`` in nats."""
+    logits = read(model, bank.images[rows].astype(np.float32) / 255)
+    labels = bank.labels[rows]
+    right = logits.argmax(axis=-1) == labels
+    loss = cross_entropy(answers=labels[:, None], log_probabilities=log_softmax(logits)[:, None])
+    is_digit = labels < 10
+    return {
+        "n": len(rows), "accuracy": float(right.mean()), "loss": loss,
+        "digits": int(is_digit.sum()), "digit_accuracy": float(right[is_digit].mean()),
+    }  # fmt: skip
+
+
+def read(model: Any, images: np.ndarray) -> np.ndarray:
+    """Return the logits (N, classes) of glyphs float (N, 28, 28) in [0, 1], in batches of one size."""
+    count = len(images)
+    size = min(PREDICT_BATCH, count)
+    padded = images[np.arange(-(-count // size) * size) % count].reshape(-1, SIDE, SIDE)
+    return np.asarray(model.predict(padded, batch_size=size, verbose=0))[:count]

@@ -1,0 +1,1 @@
+"""Keras models, the same on every engine; no input or output."""

@@ -1,0 +1,33 @@
+"""The convolutional network that reads a 28x28 glyph: the judge of written answers, and the eyes of image-text."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+
+def build(*, classes: int, width: int, dropout: float) -> keras.Model:
+    """Return the classifier: float (B, 28, 28) in [0, 1] -> logits (B, classes)."""
+    glyph = keras.Input((28, 28), name="glyph")
+    features = extractor(width=width, dropout=dropout)(glyph)
+    return keras.Model(glyph, layers.Dense(classes, name="classes")(features), name="glyph_classifier")
+
+
+def extractor(*, width: int, dropout: float) -> keras.Model:
+    """Return the network below the classes: float (B, 28, 28) -> features (B, 4 * width).
+
+    Three stages of two 3x3 convolutions with batch normalisation, each halving the side, and a mean over what is left.
+    """
+    glyph = keras.Input((28, 28), name="pixels")
+    maps: Any = layers.Reshape((28, 28, 1), name="channel")(glyph)
+    for stage, filters in enumerate((width, 2 * width, 4 * width), start=1):
+        for layer in (1, 2):
+            name = f"{stage}_{layer}"
+            maps = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"convolution_{name}")(maps)
+            maps = layers.BatchNormalization(momentum=0.9, name=f"normalization_{name}")(maps)
+            maps = layers.ReLU(name=f"relu_{name}")(maps)
+        if stage < 3:
+            maps = layers.MaxPooling2D(name=f"pool_{stage}")(maps)
+            maps = layers.Dropout(dropout / 2, name=f"dropout_{stage}")(maps)
+    pooled = layers.GlobalAveragePooling2D(name="mean")(maps)
+    return keras.Model(glyph, layers.Dropout(dropout, name="dropout_mean")(pooled), name="extractor")

@@ -1,0 +1,85 @@
+"""Layers that more than one model is made of."""
+
+from typing import Any
+
+import keras
+
+
+@keras.saving.register_keras_serializable("idlcli")
+class OneHot(keras.layers.Layer):
+    """Class indices, int (B, T) -> one-hot vectors, float32 (B, T, classes)."""
+
+    def __init__(self, classes: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.classes = classes
+
+    def call(self, indices: Any) -> Any:
+        """Return the one-hot vectors."""
+        return keras.ops.one_hot(indices, self.classes, dtype=self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape with the classes as its last axis."""
+        return (*input_shape, self.classes)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this layer again."""
+        return {**super().get_config(), "classes": self.classes}
+
+
+@keras.saving.register_keras_serializable("idlcli")
+class NoisyLSTM(keras.layers.Layer):
+    """An LSTM whose state is disturbed after every step in training: float (B, T, features) -> states (B, T, units).
+
+    The steps are unrolled: for the few steps of a sum that compiles to faster code than a loop on every engine.
+    """
+
+    def __init__(self, units: int, noise: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units, self.noise = units, noise
+        self.cell = keras.layers.LSTMCell(units, name="cell")
+        self.disturb = keras.layers.GaussianNoise(noise, name="noise")
+
+    def build(self, sequence_shape: tuple[int | None, ...]) -> None:
+        """Make the weights of the cell."""
+        self.cell.build((sequence_shape[0], sequence_shape[-1]))
+
+    def call(self, sequence: Any, initial_state: Any = None, training: bool = False) -> Any:
+        """Return the states after each step; ``initial_state`` (B, units) is the state before the first (zeros)."""
+        zeros = keras.ops.zeros((keras.ops.shape(sequence)[0], self.units), dtype=sequence.dtype)
+        state, carry = zeros if initial_state is None else initial_state, zeros
+        states = []
+        for step in range(sequence.shape[1]):
+            _, (state, carry) = self.cell(sequence[:, step], [state, carry])
+            state = self.disturb(state, training=training)
+            states.append(state)
+        return keras.ops.stack(states, axis=1)
+
+    def compute_output_shape(self, sequence_shape: Any, *_: Any) -> Any:
+        """Return (B, T, units)."""
+        return (*sequence_shape[:2], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this layer again."""
+        return {**super().get_config(), "units": self.units, "noise": self.noise}
+
+
+@keras.saving.register_keras_serializable("idlcli")
+class EachGlyph(keras.layers.Layer):
+    """Applies one network to every picture of a sequence at once: (B, T, ...) -> (B, T, ...).
+
+    The same as Keras's TimeDistributed, as one large batch instead of a step at a time.
+    """
+
+    def __init__(self, network: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.network = network
+
+    def call(self, sequence: Any, training: bool = False) -> Any:
+        """Return the network's output for each step."""
+        steps = sequence.shape[1]
+        outputs = self.network(keras.ops.reshape(sequence, (-1, *sequence.shape[2:])), training=training)
+        return keras.ops.reshape(outputs, (-1, steps, *outputs.shape[1:]))
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Return (B, T, ...) with the network's output shape behind."""
+        return (*shape[:2], *self.network.compute_output_shape((shape[0], *shape[2:]))[1:])

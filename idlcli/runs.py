@@ -1,0 +1,259 @@
+"""The run directory: make one, find one, read one, lock one.
+
+A run directory describes itself: ``config.json`` (kind and settings), ``environment.json``, ``data.json``,
+``log.jsonl`` (one line an epoch), ``metrics.json`` (when done), ``failure.json`` (when failed), ``checkpoints/``,
+``samples/`` and ``plots/``. Its name starts with a number that no other run under the same root has.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import filelock
+
+from idlcli.errors import DataError, RunFailed, UsageError
+from idlcli.files import make_directory, read_json_lines, read_json_object, sweep_temporaries, write_failure, write_json
+
+SCHEMA = 1
+"""Version of the run directory's layout; a newer one is refused."""
+
+Status = Literal["running", "done", "stopped", "failed"]
+NUMBERED = re.compile(r"(\d{5,})-(.+)")
+NAME = re.compile(r"(?!(?:latest|\d+)$)[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run directory. Reading raises :class:`DataError` where a file is missing or broken."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The directory's name, e.g. ``00003-seq2seq-text-text-s0``."""
+        return self.path.name
+
+    @property
+    def log_path(self) -> Path:
+        """``log.jsonl``: one JSON object an epoch."""
+        return self.path / "log.jsonl"
+
+    def config(self) -> dict[str, Any]:
+        """Return ``config.json``: ``schema``, ``kind``, ``created``, ``settings``."""
+        config = read_json_object(self.path / "config.json")
+        if config.get("schema") != SCHEMA:
+            raise DataError(
+                f"{self.path} has run schema {config.get('schema')!r:.40}, this idl reads {SCHEMA}.",
+                hint="Use the idl that made it, or a newer one.",
+            )
+        if not isinstance(config.get("kind"), str) or not isinstance(config.get("settings"), dict):
+            raise DataError(f"{self.path / 'config.json'} lacks its kind or its settings.")
+        return config
+
+    @property
+    def kind(self) -> str:
+        """What was trained: ``seq2seq``, ``vae``, ``cae``, ``gan`` or ``judge``."""
+        return str(self.config()["kind"])
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the epochs logged so far; none yet is an empty list."""
+        return read_json_lines(self.log_path) if self.log_path.exists() else []
+
+    def metrics(self) -> dict[str, Any] | None:
+        """Return ``metrics.json``, or None for a run that is not done."""
+        path = self.path / "metrics.json"
+        return read_json_object(path) if path.exists() else None
+
+    def status(self) -> Status:
+        """Return ``running`` if a live process holds the lock, else what the files say."""
+        if is_locked(self):
+            return "running"
+        if (self.path / "metrics.json").exists():
+            return "done"
+        return "failed" if (self.path / "failure.json").exists() else "stopped"
+
+    def folder(self, name: str) -> Path:
+        """Return the sub-directory ``name``, made if need be."""
+        make_directory(self.path / name)
+        return self.path / name
+
+
+def create(*, root: Path, slug: str, name: str | None, kind: str, settings: dict[str, Any]) -> Run:
+    """Make a new run directory under ``root`` with the next free number and its ``config.json``.
+
+    The number is reserved under a lock on the root, so that runs started at the same moment get different ones.
+    """
+    if name is not None and not NAME.fullmatch(name):
+        raise UsageError(f"--name cannot be {name!r:.60}.", hint="Use up to 80 of A-Z a-z 0-9 . _ -, not a number.")
+    make_directory(root)
+    try:
+        with filelock.FileLock(root / ".lock"):
+            path = root / f"{_next_number(root):05d}-{name or slug}"
+            path.mkdir()
+    except OSError as error:
+        raise write_failure(root, error) from error
+    run = Run(path)
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    write_json(path / "config.json", {"schema": SCHEMA, "kind": kind, "created": created, "settings": settings})
+    return run
+
+
+def _next_number(root: Path) -> int:
+    numbers = [int(match[1]) for entry in root.iterdir() if (match := NUMBERED.fullmatch(entry.name))]
+    return max(numbers, default=0) + 1
+
+
+def list_runs(root: Path) -> list[Run]:
+    """Return the runs under ``root``, oldest number first; a root that does not exist has none."""
+    if not os.path.isdir(root):
+        return []
+    found = [
+        (int(m[1]), p) for p in root.iterdir() if (m := NUMBERED.fullmatch(p.name)) and (p / "config.json").exists()
+    ]
+    return [Run(path) for _, path in sorted(found)]
+
+
+def find(reference: str, *, root: Path, kinds: Sequence[str] = ()) -> Run:
+    """Return the run that ``reference`` means: a directory, a name, a number, or ``latest`` (of one of ``kinds``).
+
+    Raises :class:`DataError` if there is none, or if its kind is not one of ``kinds`` (where given).
+    """
+    run = _by_path(reference) or _by_name(reference, root=root, kinds=kinds)
+    if kinds and run.kind not in kinds:
+        raise DataError(f"{run.name} is a {run.kind} run; this command takes {' or '.join(kinds)}.")
+    return run
+
+
+def _by_path(reference: str) -> Run | None:
+    try:
+        path = Path(reference)
+        return Run(path.resolve()) if reference and (path / "config.json").is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _by_name(reference: str, *, root: Path, kinds: Sequence[str]) -> Run:
+    runs = list_runs(root)
+    if reference == "latest":
+        for run in reversed(runs):
+            with contextlib.suppress(DataError):  # a broken run is never the latest
+                if not kinds or run.kind in kinds:
+                    return run
+        wanted = f"{' or '.join(kinds)} " if kinds else ""
+        raise DataError(f"There is no {wanted}run in {root}.", hint="Train one first; see `idl runs list`.")
+    for run in reversed(runs):  # of one name, the newest
+        match = NUMBERED.fullmatch(run.name)
+        assert match
+        if reference in (run.name, match[2]) or (
+            reference.isdecimal() and len(reference) < 12 and int(reference) == int(match[1])
+        ):
+            return run
+    raise DataError(f"No run {reference!r:.80} in {root}.", hint="`idl runs list` shows what there is.")
+
+
+def is_locked(run: Run) -> bool:
+    """Whether a live process holds the run's lock. Never waits, and changes nothing."""
+    if not (run.path / ".lock").exists():
+        return False
+    try:
+        with filelock.FileLock(run.path / ".lock", timeout=0):
+            return False
+    except filelock.Timeout:
+        return True
+    except OSError:  # a directory that cannot be written to cannot be running either
+        return False
+
+
+@contextlib.contextmanager
+def hold(run: Run) -> Iterator[None]:
+    """Hold the run's lock while the block runs, or raise :class:`RunFailed` if another process holds it.
+
+    The lock is the operating system's: it ends with the process that held it, however that ended.
+    """
+    lock = filelock.FileLock(run.path / ".lock", timeout=1)  # a look by `is_locked` holds it for a moment
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise RunFailed(f"{run.name} is in use by another process.", hint="Wait for it to end, or stop it.") from None
+    except OSError as error:
+        raise write_failure(run.path, error) from error
+    try:
+        for directory in (run.path, run.path / "checkpoints"):
+            sweep_temporaries(directory)
+        yield
+    finally:
+        lock.release()
+
+
+def remove(run: Run) -> None:
+    """Delete a run directory; one that is running is refused, and so is a directory that is no run."""
+    if not (NUMBERED.fullmatch(run.name) and (run.path / ".lock").exists()):
+        run.config()  # or DataError: others too call a file config.json
+    if is_locked(run):
+        raise RunFailed(f"{run.name} is running.", hint="Stop it first.")
+    doomed = run.path.with_name(f".{run.name}.{os.getpid()}.{time.monotonic_ns()}.removed")
+    try:
+        run.path.rename(doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise write_failure(run.path, error) from error
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return what a list shows of a run: ``run``, ``kind``, ``status``, ``epochs``, ``created``, ``metrics``.
+
+    A run whose files are broken is listed as failed, with kind ``unknown``.
+    """
+    try:
+        config, metrics, log = run.config(), run.metrics(), run.log()
+        epochs = int(log[-1]["epoch"]) if log else 0
+    except (DataError, KeyError, TypeError, ValueError):
+        return {"run": run.name, "kind": "unknown", "status": "failed", "epochs": 0, "created": "", "metrics": None}
+    return {
+        "run": run.name, "kind": config["kind"], "status": run.status(), "epochs": epochs,
+        "created": config.get("created", ""), "metrics": metrics,
+    }  # fmt: skip
+
+
+def compare(found: Sequence[Run]) -> dict[str, Any]:
+    """Return the settings in which runs differ and every metric that is a number, one value a run, and warnings.
+
+    Scores on different test data are not comparable; a warning names the runs whose data or split differ.
+    """
+    configs = [run.config() for run in found]
+    names = dict.fromkeys(name for config in configs for name in config["settings"])
+    settings = {name: [config["settings"].get(name) for config in configs] for name in names}
+    flat = [dict(_numbers(run.metrics() or {})) for run in found]
+    keys = dict.fromkeys(key for metrics in flat for key in metrics)
+    warnings = []
+    if len({config["kind"] for config in configs}) > 1:
+        warnings.append("The runs are of different kinds.")
+    if len({str(_data_of(run)) for run in found}) > 1:
+        warnings.append("The runs were not tested on the same data: their scores are not strictly comparable.")
+    return {
+        "runs": [run.name for run in found],
+        "settings": {name: values for name, values in settings.items() if any(v != values[0] for v in values)},
+        "metrics": {key: [metrics.get(key) for metrics in flat] for key in keys},
+        "warnings": warnings,
+    }
+
+
+def _data_of(run: Run) -> tuple[Any, ...]:
+    path = run.path / "data.json"
+    data = read_json_object(path) if path.exists() else {}
+    return tuple(data.get(key) for key in ("fingerprint", "test", "test_sha256"))
+
+
+def _numbers(metrics: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    for key, value in metrics.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, f"{prefix}{key}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield f"{prefix}{key}", value

@@ -1,0 +1,108 @@
+"""One file that a training can go on from: weights, optimizer state, epoch. Safetensors: no code in it."""
+
+import dataclasses
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError, safe_open
+
+from idlcli.errors import DataError
+from idlcli.files import write_bytes
+
+SCHEMA = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """How far a training has come: whole ``epoch``s done, the best score so far and the epoch that had it."""
+
+    epoch: int
+    best_score: float | None = None
+    best_epoch: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no training writes: a file may have been edited."""
+        whole = isinstance(self.epoch, int) and not isinstance(self.epoch, bool) and self.epoch >= 0
+        best = (isinstance(self.best_score, float) and isinstance(self.best_epoch, int)) or (
+            self.best_score is None and self.best_epoch is None
+        )
+        if not whole or not best:
+            raise ValueError("its progress is not that of a training")
+
+
+def capture(model: keras.Model, progress: Progress) -> bytes:
+    """Return the model, its optimizer and the progress as the bytes of a checkpoint file.
+
+    Raises :class:`FloatingPointError` naming a weight that is not finite: such a state must not replace a good one.
+    """
+    tensors = {name: _array(variable) for name, variable in _variables(model).items()}
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            raise FloatingPointError(name)
+    about = json.dumps({"schema": SCHEMA, "progress": dataclasses.asdict(progress)})
+    return safetensors.numpy.save(tensors, metadata={"idl": about})  # one key: the order of several is not fixed
+
+
+def save(path: Path, model: keras.Model, progress: Progress) -> None:
+    """Write the model, its optimizer and the progress to one file, atomically."""
+    write_bytes(path, capture(model, progress))
+
+
+def load(path: Path, model: keras.Model, *, optimizer: bool = True) -> Progress:
+    """Put a checkpoint's values into a built model (and its built optimizer) and return the progress.
+
+    Raises :class:`DataError` if the file is missing, broken, or of another model; the model is then unchanged.
+    """
+    variables = _variables(model)
+    if not optimizer:
+        variables = {name: v for name, v in variables.items() if not name.startswith("optimizer/")}
+    values: list[tuple[Any, np.ndarray]] = []
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {}).get("idl", "{}"))
+            if not isinstance(about, dict) or about.get("schema") != SCHEMA:
+                raise DataError(f"{path} is not a checkpoint that this idl reads.")
+            progress = Progress(**about["progress"])
+            names = set(file.keys())
+            for name, variable in variables.items():
+                if name not in names:
+                    raise DataError(f"{path} is of another model: it has no {name}.")
+                value = file.get_tensor(name)
+                if value.shape != tuple(variable.shape) or str(value.dtype) != variable.dtype:
+                    raise DataError(
+                        f"{path} is of another model: {name} is {value.dtype} {value.shape}, "
+                        f"not {variable.dtype} {tuple(variable.shape)}."
+                    )
+                values.append((variable, value))
+            extra = {n for n in names if optimizer or not n.startswith("optimizer/")} - set(variables)
+            if extra:
+                raise DataError(f"{path} is of another model: it also has {min(extra)}.")
+    except FileNotFoundError as error:
+        raise DataError(f"There is no checkpoint {path}.") from error
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, struct.error) as error:
+        raise DataError(f"{path} is not a whole checkpoint: {' '.join(str(error).split())[:100]}.") from error
+    for variable, value in values:
+        variable.assign(value)
+    return progress
+
+
+def _variables(model: keras.Model) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for variable in model.weights:
+        name = f"model/{variable.path}"
+        if name in named:
+            raise ValueError(f"Two weights are called {variable.path}; give their layers names.")
+        named[name] = variable
+    optimizer = getattr(model, "optimizer", None)
+    for index, variable in enumerate(optimizer.variables if optimizer is not None else []):
+        named[f"optimizer/{index:04d}"] = variable
+    return named
+
+
+def _array(variable: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(variable.value), order="C")  # keeps a scalar a scalar

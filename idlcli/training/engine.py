@@ -1,0 +1,100 @@
+"""Choose the engine that Keras runs on. Must be called before Keras is first imported."""
+
+import contextlib
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from idlcli.errors import RunFailed, UsageError
+
+
+def start(backend: str, *, deterministic: bool = False) -> None:
+    """Make Keras run on ``backend`` (tensorflow, jax or torch) whatever this machine's Keras settings say.
+
+    Keras's own settings file can turn floats to float16 and channels around; it is neither read nor written.
+    Raises :class:`RunFailed` if the engine is not installed, :class:`UsageError` if another one already runs.
+    """
+    if "keras" in sys.modules:
+        import keras
+
+        if keras.backend.backend() != backend:
+            raise UsageError(
+                f"Keras already runs on {keras.backend.backend()} in this process; it cannot change to {backend}."
+            )
+        return
+    if importlib.util.find_spec(backend) is None:
+        package = {"tensorflow": "tensorflow", "jax": "idlcli[jax]", "torch": "idlcli[torch]"}[backend]
+        raise RunFailed(f"The engine {backend} is not installed.", hint=f"pip install '{package}'")
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")  # cannot exist: nothing to obey, nowhere to write
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # off by default without AVX-512, where it is a third faster too
+    with _native_noise_held():
+        import keras
+
+        if backend == "tensorflow":
+            import tensorflow
+
+            tensorflow.config.list_physical_devices()  # the search for a GPU is what prints; here, not later
+    keras.config.set_floatx("float32")
+    if deterministic and backend == "tensorflow":
+        tensorflow.config.experimental.enable_op_determinism()
+    elif deterministic and backend == "torch":
+        import torch
+
+        torch.use_deterministic_algorithms(True)
+
+
+def check(backend: str) -> None:
+    """Raise :class:`RunFailed` if an engine is not installed; costs no import."""
+    if importlib.util.find_spec(backend) is None:
+        package = {"tensorflow": "tensorflow", "jax": "idlcli[jax]", "torch": "idlcli[torch]"}[backend]
+        raise RunFailed(f"The engine {backend} is not installed.", hint=f"pip install '{package}'")
+
+
+@contextlib.contextmanager
+def _native_noise_held() -> Iterator[None]:
+    """Keep what C++ code writes to stderr from the screen while the engine loads; show it if loading fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            sys.stderr.write(held.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the engine and of what else the numbers depend on."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for package in ("idlcli", "keras", "tensorflow", "jax", "torch", "numpy", "scipy", "scikit-learn", "pillow"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def environment(backend: str) -> dict[str, object]:
+    """Return what ``environment.json`` holds: versions, engine, machine, cores."""
+    import platform
+
+    return {
+        "backend": backend,
+        "versions": versions(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+    }

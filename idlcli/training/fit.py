@@ -1,0 +1,248 @@
+"""The one `fit`: trains any compiled Keras model in a run directory, so that it can be killed at any moment.
+
+After each epoch, in this order: the line in log.jsonl, the sample artefacts, the checkpoint. A resumed training reads
+the checkpoint, cuts the log back to its epoch, and everything random of the epochs to come derives from
+(seed, purpose, epoch): it ends with the same numbers as a training that was never stopped.
+"""
+
+import dataclasses
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
+
+import keras
+import numpy as np
+
+from idlcli import seeds
+from idlcli.data.batches import Batches
+from idlcli.errors import DataError, Diverged, Interrupted
+from idlcli.files import append_line, read_json_lines, write_bytes, write_text
+from idlcli.runs import Run
+from idlcli.training import checkpoint
+from idlcli.training.checkpoint import Progress
+from idlcli.training.reporter import Reporter, Silent
+
+SAVE_SECONDS = 5.0
+"""Short epochs are not all written to the disk; the last whole one is when a signal or a NaN stops the training."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What to train and how to look at it on the way.
+
+    ``evaluate`` returns what to log beside the training's own metrics after an epoch (from 1), which may be nothing;
+    ``sample`` writes the artefacts of an epoch, for the epochs in ``sample_epochs``; ``best`` names the metric whose
+    largest value marks the checkpoint ``best``; ``names`` gives metrics of the model other names in the log.
+    """
+
+    model: keras.Model
+    batches: Batches
+    epochs: int
+    seed: int
+    unit: str = "examples"
+    evaluate: Callable[[int], Mapping[str, float]] | None = None
+    sample: Callable[[int], None] | None = None
+    sample_epochs: frozenset[int] = frozenset()
+    best: str | None = None
+    names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
+    """Train ``task`` in ``run`` from its last checkpoint, or from the start, to the last epoch.
+
+    Raises :class:`Diverged` when a metric is not finite and :class:`Interrupted` on SIGINT or SIGTERM; the last
+    whole epoch is saved in both cases.
+    """
+    reporter = reporter or Silent()
+    task.model.optimizer.build(task.model.trainable_variables)
+    last = run.folder("checkpoints") / "last.safetensors"
+    progress = checkpoint.load(last, task.model) if last.exists() else Progress(epoch=0)
+    _cut_log(run, progress.epoch)
+    if progress.epoch >= task.epochs:
+        return progress
+    feed = _Feed(task.batches, first_epoch=progress.epoch)
+    recorder = _Recorder(task, feed, run, progress, reporter)
+    reporter.start(
+        epochs=task.epochs, done=progress.epoch, steps=task.batches.steps,
+        examples=task.batches.steps * task.batches.size, unit=task.unit,
+    )  # fmt: skip
+    try:
+        with recorder.signals_caught():
+            task.model.fit(
+                feed,
+                initial_epoch=progress.epoch,
+                epochs=task.epochs,
+                shuffle=False,  # the batches are in their order; Keras would shuffle them by Python's global generator
+                verbose=0,
+                callbacks=[recorder],
+            )
+    finally:
+        reporter.finish()
+    return recorder.progress
+
+
+def _cut_log(run: Run, epoch: int) -> None:
+    rows = read_json_lines(run.log_path) if run.log_path.exists() else []
+    if not all(isinstance(row.get("epoch"), int) for row in rows):
+        raise DataError(f"{run.log_path} has a line without its epoch.")
+    kept = [row for row in rows if row["epoch"] <= epoch]
+    write_text(run.log_path, "".join(json.dumps(row) + "\n" for row in kept))
+
+
+class _Feed(keras.utils.PyDataset):
+    """Batches as Keras asks for them, in the order of the epoch it is in."""
+
+    def __init__(self, batches: Batches, *, first_epoch: int) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self._batches = batches
+        self._epoch = first_epoch
+        self._order = batches.order(first_epoch)
+
+    @property
+    def num_batches(self) -> int:
+        return self._batches.steps
+
+    def __getitem__(self, index: int) -> Any:
+        return self._batches.batch(self._order, index, self._epoch)
+
+    def move_to(self, epoch: int) -> None:
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self._batches.order(epoch)
+
+
+class _Recorder(keras.callbacks.Callback):
+    """Seeds, logs, samples and saves each epoch; watches for NaN and for signals."""
+
+    async_safe = True  # it reads the loss at its own pace: no wait for the engine after every step
+
+    def __init__(self, task: Task, feed: _Feed, run: Run, progress: Progress, reporter: Reporter) -> None:
+        super().__init__()
+        self.progress = progress
+        self._task, self._feed, self._run, self._reporter = task, feed, run, reporter
+        self._folder = run.path / "checkpoints"
+        self._unsaved: bytes | None = None
+        self._saved_at = self._told_at = time.monotonic()
+        self._signal = 0
+        self._epoch = progress.epoch
+        self._epoch_started = 0.0
+        self._seed_states = _seed_states(task.model)
+
+    def signals_caught(self) -> "_Signals":
+        return _Signals(self._on_signal)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if self._signal:
+            raise self._interrupted()
+        self._signal = number
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+        self._feed.move_to(epoch)
+        self._epoch_started = time.perf_counter()
+        for index, state in enumerate(self._seed_states):
+            drawn = seeds.integer(self._task.seed, f"layer {index}", epoch)
+            state.assign(np.array([drawn, 0], dtype=state.dtype))
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._signal:
+            raise self._interrupted()
+        now = time.monotonic()
+        if now - self._told_at > 0.2:
+            self._told_at = now
+            loss = float(np.asarray((logs or {}).get("loss", math.nan)))
+            self._check_finite({"loss": loss})
+            self._reporter.step(epoch=self._epoch + 1, step=batch + 1, loss=loss)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        task, done = self._task, epoch + 1
+        row = {task.names.get(name, name): float(np.asarray(value)) for name, value in (logs or {}).items()}
+        rate = task.model.optimizer.learning_rate
+        row["lr"] = float(np.asarray(keras.ops.convert_to_numpy(rate)))
+        if task.evaluate:
+            row |= task.evaluate(done)
+        self._check_finite(row)
+        row["seconds"] = round(time.perf_counter() - self._epoch_started, 3)
+        append_line(self._run.log_path, json.dumps({"epoch": done, **row}))
+        if task.sample and done in task.sample_epochs:
+            task.sample(done)
+        self._advance(done, row)
+        self._reporter.epoch(epoch=done, row=row)
+        if self._signal:
+            raise self._interrupted()
+
+    def _advance(self, done: int, row: Mapping[str, float]) -> None:
+        task = self._task
+        score = row.get(task.best) if task.best else None
+        better = score is not None and (self.progress.best_score is None or score > self.progress.best_score)
+        progress = Progress(done, score, done) if better else dataclasses.replace(self.progress, epoch=done)
+        try:
+            content = checkpoint.capture(task.model, progress)
+        except FloatingPointError as error:
+            self._diverged(f"{error} is not finite")
+        self.progress, self._unsaved = progress, content
+        if better:
+            write_bytes(self._folder / "best.safetensors", content)
+        if better or done == task.epochs or time.monotonic() - self._saved_at >= SAVE_SECONDS:
+            self._save()
+
+    def _save(self) -> None:
+        """See the last whole epoch onto the disk."""
+        if self._unsaved is not None:
+            write_bytes(self._folder / "last.safetensors", self._unsaved)
+            self._unsaved, self._saved_at = None, time.monotonic()
+
+    def _check_finite(self, metrics: Mapping[str, float]) -> None:
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                self._diverged(f"{name} is {value}")
+
+    def _diverged(self, what: str) -> NoReturn:
+        self._save()
+        done = self.progress.epoch
+        raise Diverged(
+            f"The training diverged in epoch {self._epoch + 1}: {what}; "
+            + (f"the checkpoint of epoch {done} is kept." if done else "no epoch was whole."),
+            hint="Try a lower --learning-rate, or --clip-norm 1.",
+        )
+
+    def _interrupted(self) -> Interrupted:
+        self._save()
+        name, done = signal.Signals(self._signal).name, self.progress.epoch
+        return Interrupted(
+            f"Stopped by {name}; {self._run.name} is saved at epoch {done}.",
+            signal_number=self._signal,
+            hint=f"Go on with: idl runs resume {self._run.name.split('-')[0]}",
+        )
+
+
+class _Signals:
+    """SIGINT and SIGTERM go to a handler while the block runs (in the main thread only; elsewhere nothing changes)."""
+
+    def __init__(self, handler: Callable[[int, Any], None]) -> None:
+        self._handler = handler
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._previous[number] = signal.signal(number, self._handler)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+
+def _seed_states(model: keras.Model) -> list[Any]:
+    """Return the states of the model's random generators (dropout, noise), in the order of its layers.
+
+    Raises :class:`RuntimeError` if a random layer is left out: it would not resume as it went on.
+    """
+    found = [v for v in model.variables if v.name == "seed_generator_state"]
+    random_layers = [layer for layer in model._flatten_layers() if getattr(layer, "seed_generator", None) is not None]
+    if len(found) < len(random_layers):
+        raise RuntimeError(f"{len(random_layers)} layers draw random numbers, but {len(found)} states were found.")
+    return found

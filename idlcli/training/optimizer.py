@@ -1,0 +1,50 @@
+"""The optimizer and its learning-rate schedule, from the settings every training shares."""
+
+import math
+from typing import Any
+
+import keras
+
+from idlcli.settings.common import TrainSettings
+
+OPTIMIZERS = {
+    "adam": keras.optimizers.Adam,
+    "nadam": keras.optimizers.Nadam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+}
+
+
+@keras.saving.register_keras_serializable("idlcli")
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Rises along a line from zero to ``peak`` over ``warmup`` steps, then stays, or falls along a cosine to zero."""
+
+    def __init__(self, *, peak: float, steps: int, warmup: int, cosine: bool) -> None:
+        self.peak, self.steps, self.warmup, self.cosine = peak, steps, warmup, cosine
+
+    def __call__(self, step: Any) -> Any:
+        """Return the learning rate of a step."""
+        step = keras.ops.cast(step, "float32")
+        rising = (step + 1.0) / max(self.warmup, 1)
+        progress = keras.ops.clip((step - self.warmup) / max(self.steps - self.warmup, 1), 0.0, 1.0)
+        falling = 0.5 * (1.0 + keras.ops.cos(math.pi * progress)) if self.cosine else keras.ops.ones_like(step)
+        return self.peak * keras.ops.where(step < self.warmup, rising, falling)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this schedule again."""
+        return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup, "cosine": self.cosine}
+
+
+def make_optimizer(settings: TrainSettings, *, steps: int) -> keras.optimizers.Optimizer:
+    """Return the optimizer of a run of ``steps`` steps in all."""
+    rate: Any = settings.learning_rate
+    if settings.schedule != "constant" or settings.warmup:
+        warmup = round(settings.warmup * steps)
+        rate = WarmUp(peak=rate, steps=steps, warmup=warmup, cosine=settings.schedule == "cosine")
+    kind = OPTIMIZERS[settings.optimizer]
+    decay = settings.weight_decay if settings.optimizer == "adamw" else None
+    optimizer = kind(learning_rate=rate, weight_decay=decay, global_clipnorm=settings.clip_norm or None)
+    if decay:
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

@@ -1,0 +1,54 @@
+"""Every stage once, on small data, in minutes: what a newcomer runs first."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from idlcli.data import arithmetic
+from idlcli.experiments import driver
+from idlcli.experiments.solver import Solver
+from idlcli.runs import Run
+from idlcli.settings import ArithmeticSettings, Seq2seqSettings
+from idlcli.settings.resolve import resolve
+from idlcli.training.reporter import Reporter
+
+QUERIES = ("23+45", "7-99", "58+67", "99+99", "80-8", "31-31")
+
+
+def quickstart(
+    *, data: Path, runs: Path, epochs: int | None, say: Callable[[str], None], reporter: Reporter
+) -> dict[str, Any]:
+    """Build the arithmetic data (unless they are there), train text-text, answer a few queries.
+
+    ``say`` is told what happens. Returns ``data``, ``run``, ``test``, ``answers``, ``files`` and ``next`` (commands).
+    """
+    place = data / "arithmetic"
+    if (place / "manifest.json").exists():
+        arithmetic.load(place)
+        say(f"1/3 The arithmetic data are in {place} already.")
+    else:
+        say(f"1/3 Building every query of two numbers up to 99, with handwritten digits, in {place}.")
+        arithmetic.build(settings=ArithmeticSettings(), out=place)
+    say("2/3 Training an encoder-decoder LSTM on half of the queries; it has never seen the other half.")
+    flags: dict[str, Any] = {"data": str(place)} | ({"epochs": epochs} if epochs else {})
+    settings = resolve(Seq2seqSettings, command="seq2seq train", flags=flags, environ={}, recipe="quick").settings
+    result = driver.start(kind="seq2seq", settings=settings, root=runs, name=None, reporter=reporter)
+    say("3/3 Asking it a few queries.")
+    run = Run(Path(result["run"]))
+    number = str(int(run.name.split("-")[0]))
+    return {
+        "data": str(place),
+        "run": result["run"],
+        "test": result["test"],
+        "answers": Solver(run).solve(list(QUERIES)),
+        "files": [
+            str(path) for path in sorted(run.path.rglob("*")) if path.is_file() and not path.name.startswith(".")
+        ],
+        "next": [
+            f'idl seq2seq solve {number} "12+34"',
+            f"idl seq2seq eval {number}",
+            f"idl runs show {number}",
+            "idl seq2seq train --recipe paper",
+            "idl recipes list",
+        ],
+    }

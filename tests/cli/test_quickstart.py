@@ -1,0 +1,31 @@
+"""The first command that a newcomer types: it never trains for minutes only to fail at the end."""
+
+import json
+
+import pytest
+
+from idlcli.experiments import driver
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.mark.parametrize("about", [("--max", "9"), ("--max", "9", "--ops", "+")])
+def test_data_of_other_queries_are_refused_before_the_training_or_asked_only_what_they_hold(
+    about, here, trained_run, monkeypatch
+):
+    """What stands at data/arithmetic may have been built for something else."""
+    trained = []
+
+    def start(**_):
+        trained.append(True)
+        return {"run": str(trained_run), **json.loads((trained_run / "metrics.json").read_text())}
+
+    assert here("data", "build", "arithmetic", *about).code == 0
+    monkeypatch.setattr(driver, "start", start)
+    done = here("quickstart", "--quiet", "--json")
+    if done.code == 0:
+        assert done.data["answers"]
+    else:
+        done.refused(done.code)
+        assert not trained, "it failed after the training"
+    assert done.code in (0, 2, 3)

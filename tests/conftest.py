@@ -1,0 +1,220 @@
+"""What the tests share: the command line as a person runs it, and one small data set and one small run, made once.
+
+The engine of the whole session is the one that TEST_ENGINE names (tensorflow); it is set before anything can import
+Keras, and this machine's own Keras settings are shut out as `idl` shuts them out.
+"""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pytest
+
+ENGINE = os.environ.get("TEST_ENGINE", "tensorflow")
+for variable in [name for name in os.environ if name.startswith("IDL_") and name != "IDL_REAL_DATA"]:
+    del os.environ[variable]
+os.environ |= {"KERAS_BACKEND": ENGINE, "KERAS_HOME": os.path.join(os.devnull, "keras"), "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+TRAINING = ("--epochs", "4", "--units", "8", "--batch-size", "25", "--learning-rate", "0.01", "--jit", "off")
+"""The small trained run: half of the 200 queries of numbers up to 9, so four steps an epoch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """What a command said and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """The one JSON object that stdout holds."""
+        lines = self.out.splitlines()
+        assert len(lines) == 1, f"stdout must be one line of JSON:\n{self.out[:2000]}\nstderr:\n{self.err[-2000:]}"
+        found = json.loads(lines[0])
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def data(self) -> Any:
+        """The data of a command that ended well."""
+        envelope = self.envelope
+        assert self.code == 0, (self.code, envelope, self.err[-2000:])
+        return envelope["data"]
+
+    def refused(self, code: int, *words: str) -> str:
+        """Check that the command ended in ``code`` with one clear line on stderr that holds ``words``; return it."""
+        assert self.code == code, (self.code, self.out[-1000:], self.err[-3000:])
+        assert self.err.endswith("\n"), self.err[-3000:]
+        assert self.err.count("\n") == 1, f"not one line on stderr:\n{self.err[-3000:]}"
+        line = self.err.rstrip("\n")
+        assert line.startswith("error: "), line
+        assert len(line) < 300, (len(line), line)
+        assert "Internal error" not in line, line
+        assert line.isprintable(), line
+        for word in words:
+            assert word in line, line
+        return line
+
+
+Idl = Callable[..., Output]
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """The environment of a person who has set nothing."""
+    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "TMPDIR") if name in os.environ}
+    return {**kept, "HOME": str(home), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run_idl(
+    *args: str, home: Path, cwd: Path, env: dict[str, str] | None = None, stdin: bytes | str | None = None
+) -> Output:
+    """Run the console script of this interpreter to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "idlcli", *args],
+        cwd=cwd,
+        env={**clean_environment(home), **(env or {})},
+        input=stdin.encode() if isinstance(stdin, str) else stdin or b"",
+        capture_output=True,
+        timeout=900,
+        check=False,
+    )
+    return Output(done.returncode, *(text.decode(errors="surrogateescape") for text in (done.stdout, done.stderr)))
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty home directory."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def environment(home: Path) -> dict[str, str]:
+    """The environment of a person who has set nothing."""
+    return clean_environment(home)
+
+
+@pytest.fixture
+def idl(tmp_path: Path, home: Path) -> Idl:
+    """`idl ARGS...` in a process of its own, in ``tmp_path``, with nothing set."""
+
+    def run(
+        *args: object, env: dict[str, str] | None = None, stdin: bytes | str | None = None, cwd: Path | None = None
+    ) -> Output:
+        return run_idl(*map(str, args), home=home, cwd=cwd or tmp_path, env=env, stdin=stdin)
+
+    return run
+
+
+@pytest.fixture
+def here(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Idl:
+    """As `idl`, but in this process: for the many commands that fail before they load anything heavy."""
+    import signal
+
+    from idlcli.cli.app import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(home))
+
+    def run(*args: object, env: dict[str, str] | None = None) -> Output:
+        before = signal.getsignal(signal.SIGTERM)
+        capfd.readouterr()
+        try:
+            with monkeypatch.context() as patch:
+                for name, value in (env or {}).items():
+                    patch.setenv(name, value)
+                code = main([str(argument) for argument in args])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        return Output(code, *capfd.readouterr())
+
+    return run
+
+
+def _made_once(place: Path, make: Callable[[Path], None]) -> Path:
+    """Return ``place``, made by whichever worker comes first."""
+    with filelock.FileLock(place.with_name(place.name + ".lock")):
+        if not place.exists():
+            unfinished = place.with_name(place.name + ".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all workers of this session share."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+@pytest.fixture(scope="session")
+def built_arithmetic(shared: Path) -> Path:
+    """The arithmetic data of numbers up to 9, made by the command. Nobody may change it: see `arithmetic_data`."""
+
+    def make(place: Path) -> None:
+        made = run_idl("data", "build", "arithmetic", "--max", "9", "--json", home=place, cwd=place)
+        assert made.data["count"] == 200
+
+    return _made_once(shared / "arithmetic", make) / "data" / "arithmetic"
+
+
+@pytest.fixture
+def arithmetic_data(built_arithmetic: Path, tmp_path: Path) -> Path:
+    """A copy of the arithmetic data, beside the working directory's data/, that the test may change."""
+    return Path(shutil.copytree(built_arithmetic, tmp_path / "given" / "arithmetic"))
+
+
+@pytest.fixture(scope="session")
+def finished_run(shared: Path, built_arithmetic: Path) -> Path:
+    """A text-text run made by the command. Nobody may change it: see `trained_run`."""
+
+    def make(place: Path) -> None:
+        made = run_idl(
+            "seq2seq", "train", "--data", str(built_arithmetic), *TRAINING, "--json", home=place, cwd=place
+        )  # fmt: skip
+        assert made.data["epochs"] == 4
+        (place / "stderr.txt").write_text(made.err)
+
+    (run,) = (_made_once(shared / "run", make) / "runs").glob("00001-*")
+    return run
+
+
+@pytest.fixture
+def trained_run(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of the trained run, at runs/ of the working directory, that the test may change."""
+    return Path(shutil.copytree(finished_run, tmp_path / "runs" / finished_run.name))
+
+
+@pytest.fixture(scope="session")
+def envelope_schema() -> Any:
+    """The validator of what every command prints with --json."""
+    import jsonschema
+
+    import idlcli.cli
+
+    path = Path(str(idlcli.cli.__file__)).with_name("envelope.schema.json")
+    schema = json.loads(path.read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.fixture(scope="session")
+def keras_engine() -> str:
+    """The engine of this session, loaded as `idl` loads it."""
+    from idlcli.training import engine
+
+    engine.start(ENGINE)
+    return ENGINE

@@ -1,0 +1,336 @@
+"""The Frechet distance against closed forms, against scipy's matrix square root, and against its own laws."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import linalg
+
+from idlcli.evaluation import frechet
+from idlcli.evaluation.frechet import (
+    FeatureStatistics,
+    check_features,
+    feature_statistics,
+    frechet_distance,
+    frechet_distance_of_features,
+    frechet_interval,
+    merge_statistics,
+    statistics_of_batches,
+)
+
+seeds = st.integers(0, 2**32 - 1)
+quick = settings(max_examples=25, deadline=None)
+
+
+def features(seed: int, n: int, d: int, shift: float = 0.0) -> np.ndarray:
+    """Correlated, not Gaussian, never negative: like a pooled layer's."""
+    random = np.random.default_rng(seed)
+    mix = np.random.default_rng(7).normal(size=(d, d)) / np.sqrt(d)
+    return np.maximum(random.normal(size=(n, d)) @ mix * (1 + shift) + 0.3 + shift, 0)
+
+
+def statistics_from(mean: np.ndarray, covariance: np.ndarray, n: int = 10_000) -> FeatureStatistics:
+    return FeatureStatistics(n, np.asarray(mean, float), np.asarray(covariance, float) * (n - 1))
+
+
+def by_sqrtm(first: np.ndarray, second: np.ndarray) -> float:
+    """The textbook: means, np.cov and scipy.linalg.sqrtm of the product."""
+    a, b = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    shift = first.mean(0) - second.mean(0)
+    return float(shift @ shift + np.trace(a) + np.trace(b) - 2 * np.trace(linalg.sqrtm(a @ b)).real)
+
+
+def by_nuclear_norm(first: np.ndarray, second: np.ndarray) -> float:
+    x = (first - first.mean(0)) / np.sqrt(len(first) - 1)
+    y = (second - second.mean(0)) / np.sqrt(len(second) - 1)
+    shift = first.mean(0) - second.mean(0)
+    return float(shift @ shift + np.sum(x**2) + np.sum(y**2) - 2 * np.linalg.norm(x @ y.T, "nuc"))
+
+
+def distance(first: np.ndarray, second: np.ndarray) -> float:
+    return frechet_distance_of_features(samples=first, reference=second)
+
+
+# -- closed forms --
+
+
+def test_one_dimension_is_the_difference_of_means_and_of_deviations():
+    value = frechet_distance(samples=statistics_from([1.0], [[4.0]]), reference=statistics_from([3.0], [[25.0]]))
+    assert value == pytest.approx((1 - 3) ** 2 + (2 - 5) ** 2, rel=1e-12)
+
+
+def test_commuting_covariances_have_the_closed_form():
+    random = np.random.default_rng(0)
+    turn = np.linalg.qr(random.normal(size=(20, 20)))[0]
+    a, b = random.uniform(0.1, 4, 20), random.uniform(0.1, 4, 20)
+    means = random.normal(size=(2, 20))
+    value = frechet_distance(
+        samples=statistics_from(means[0], turn * a @ turn.T), reference=statistics_from(means[1], turn * b @ turn.T)
+    )
+    assert value == pytest.approx(
+        np.sum((means[0] - means[1]) ** 2) + np.sum((np.sqrt(a) - np.sqrt(b)) ** 2), rel=1e-11
+    )
+
+
+def test_a_shift_alone_gives_its_squared_length():
+    x = features(1, 200, 12)
+    assert distance(x, x + np.arange(12)) == pytest.approx(np.sum(np.arange(12) ** 2), rel=1e-9)
+
+
+def test_two_point_clouds_in_the_plane_by_the_two_by_two_trace_formula():
+    # tr (A B)^(1/2) = sqrt(tr AB + 2 sqrt(det AB)) for 2 x 2.
+    a, b = np.array([[2.0, 0.7], [0.7, 1.0]]), np.array([[1.0, -0.4], [-0.4, 3.0]])
+    root = np.sqrt(np.trace(a @ b) + 2 * np.sqrt(np.linalg.det(a @ b)))
+    value = frechet_distance(samples=statistics_from([0, 0], a), reference=statistics_from([0, 0], b))
+    assert value == pytest.approx(np.trace(a) + np.trace(b) - 2 * root, rel=1e-12)
+
+
+# -- independent computations --
+
+
+@quick
+@given(seed=seeds, d=st.integers(1, 24), shift=st.floats(0, 2))
+def test_equals_scipy_sqrtm(seed, d, shift):
+    x, y = features(seed, 5 * d + 10, d + 1, shift), features(seed + 1, 4 * d + 10, d + 1)
+    assert distance(x, y) == pytest.approx(by_sqrtm(x, y), rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize(("n", "m"), [(10, 400), (400, 10), (10, 25), (40, 40), (41, 40), (2, 2)])
+def test_fewer_rows_than_features_equals_the_nuclear_norm(n, m):
+    x, y = features(3, n, 40, 0.2), features(4, m, 40)
+    assert distance(x, y) == pytest.approx(by_nuclear_norm(x, y), rel=1e-9)
+
+
+@pytest.mark.parametrize(("n", "m"), [(10, 400), (400, 10), (10, 25), (41, 400)])
+def test_statistics_of_few_rows_give_the_same_as_the_rows(n, m):
+    x, y = features(5, n, 40, 0.2), features(6, m, 40)
+    value = frechet_distance(samples=feature_statistics(features=x), reference=feature_statistics(features=y))
+    assert value == pytest.approx(by_nuclear_norm(x, y), rel=1e-9)
+
+
+@pytest.mark.parametrize("spoil", ["constant", "copied", "nearly copied", "constant and shifted"])
+def test_singular_covariances_of_many_rows_are_still_exact(spoil):
+    x, y = features(8, 300, 20, 0.3), features(9, 300, 20)
+    if spoil == "constant":
+        x[:, 4] = 0.1
+    elif spoil == "constant and shifted":
+        x[:, 4], y[:, 4] = 0.1, 0.7
+    else:
+        for rows in (x, y):
+            rows[:, 5] = rows[:, 4] + (1e-9 * rows[:, 6] if spoil == "nearly copied" else 0)
+    assert distance(x, y) == pytest.approx(by_nuclear_norm(x, y), rel=1e-10)
+
+
+def test_constant_features_do_not_cost_the_fast_form(monkeypatch):
+    x, y = features(8, 300, 20, 0.3), features(9, 300, 20)
+    x[:, 4], y[:, 9] = 0.1, 1 / 3
+    assert x[:, 4].mean() != 0.1  # a rounded mean must not pass for spread
+    assert not feature_statistics(features=x).scatter[4].any()
+    expected = by_nuclear_norm(x, y)
+    monkeypatch.delattr(frechet, "_nuclear_norm")
+    assert distance(x, y) == pytest.approx(expected, rel=1e-10)
+
+
+def test_the_fast_form_is_refused_only_where_it_would_lose_digits():
+    well = np.cov(features(8, 300, 20), rowvar=False)
+    ill = np.diag(10.0 ** -np.arange(20))
+    assert frechet._trace_of_root(well, well, 2 * np.trace(well)) == pytest.approx(np.trace(well), rel=1e-12)
+    assert frechet._trace_of_root(ill, ill, 2 * np.trace(ill)) is None
+    assert (
+        frechet_distance(samples=statistics_from(np.zeros(20), ill), reference=statistics_from(np.zeros(20), ill))
+        < 1e-12
+    )
+
+
+# -- laws --
+
+
+@quick
+@given(seed=seeds, n=st.integers(2, 60), d=st.integers(1, 20), scale=st.sampled_from([1e-6, 1.0, 1e4]))
+def test_a_set_is_at_distance_zero_from_itself_and_never_below(seed, n, d, scale):
+    x = features(seed, n, d) * scale
+    value = distance(x, x.copy())
+    assert 0 <= value <= 1e-6 * max(1, scale**2)
+    assert type(value) is float
+
+
+@quick
+@given(seed=seeds, n=st.integers(2, 60), m=st.integers(2, 60), d=st.integers(1, 20))
+def test_symmetric_and_unmoved_by_rotation_and_by_the_order_of_rows(seed, n, m, d):
+    x, y = features(seed, n, d, 0.5), features(seed + 1, m, d)
+    value = distance(x, y)
+    assert distance(y, x) == pytest.approx(value, rel=1e-7, abs=1e-9)
+    turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(d, d)))[0]
+    assert distance(x @ turn + 3, y @ turn + 3) == pytest.approx(value, rel=1e-6, abs=1e-8)
+    assert distance(x[::-1], y) == pytest.approx(value, rel=1e-7, abs=1e-9)
+
+
+@quick
+@given(seed=seeds, factor=st.floats(0.01, 100))
+def test_scales_with_the_square_of_the_features(seed, factor):
+    x, y = features(seed, 50, 8, 0.5), features(seed + 1, 60, 8)
+    assert distance(factor * x, factor * y) == pytest.approx(factor**2 * distance(x, y), rel=1e-8)
+
+
+def test_all_constant_features_leave_the_distance_of_the_means():
+    x, y = np.full((5, 3), 1.5), np.full((9, 3), 2.5)
+    assert distance(x, y) == pytest.approx(3.0)
+    assert distance(x, features(1, 50, 3)) == pytest.approx(by_nuclear_norm(x, features(1, 50, 3)), rel=1e-12)
+
+
+# -- statistics --
+
+
+def test_statistics_are_numpys_mean_and_covariance():
+    x = features(11, 333, 9).astype(np.float32)
+    statistics = feature_statistics(features=x)
+    assert statistics.n == 333
+    np.testing.assert_allclose(statistics.mean, x.astype(float).mean(0), rtol=1e-12)
+    np.testing.assert_allclose(statistics.covariance, np.cov(x.astype(float), rowvar=False), rtol=1e-10, atol=1e-14)
+
+
+@quick
+@given(seed=seeds, cuts=st.lists(st.integers(0, 200), max_size=12), offset=st.sampled_from([0.0, 1e5]))
+def test_streaming_in_any_batches_equals_all_at_once(seed, cuts, offset):
+    x = features(seed, 200, 6) + offset
+    whole = feature_statistics(features=x)
+    streamed = statistics_of_batches(batches=iter(np.split(x, sorted(cuts))))
+    assert streamed.n == whole.n
+    np.testing.assert_allclose(streamed.mean, whole.mean, rtol=1e-13)
+    np.testing.assert_allclose(streamed.scatter, whole.scatter, rtol=1e-8, atol=1e-8)
+    np.testing.assert_array_equal(streamed.scatter, streamed.scatter.T)
+
+
+def test_blocks_inside_one_array_change_nothing(monkeypatch):
+    x = features(12, 100, 6)
+    whole = feature_statistics(features=x)
+    monkeypatch.setattr(frechet, "ROWS_AT_ONCE", 7)
+    np.testing.assert_allclose(feature_statistics(features=x).scatter, whole.scatter, rtol=1e-11, atol=1e-13)
+
+
+def test_merging_is_the_statistics_of_the_rows_together():
+    x, y = features(13, 1, 6), features(14, 50, 6, 0.5)
+    merged = merge_statistics(first=feature_statistics(features=x), second=feature_statistics(features=y))
+    np.testing.assert_allclose(merged.covariance, np.cov(np.vstack([x, y]), rowvar=False), rtol=1e-10, atol=1e-13)
+
+
+def test_float16_and_integer_features_are_summed_in_float64():
+    x = (np.arange(6000).reshape(2000, 3) % 251).astype(np.uint8)
+    expected = np.cov(x.astype(float), rowvar=False)
+    for kind in (np.uint8, np.float16):
+        np.testing.assert_allclose(feature_statistics(features=x.astype(kind)).covariance, expected, rtol=1e-9)
+
+
+# -- the interval --
+
+
+def test_standard_error_equals_the_brute_force_jackknife():
+    x, y = features(15, 150, 4, 0.3), features(16, 200, 4)
+
+    def jackknife(rows, value_without):
+        values = np.array([value_without(np.delete(rows, i, axis=0)) for i in range(len(rows))])
+        return (len(rows) - 1) / len(rows) * np.sum((values - values.mean()) ** 2)
+
+    of_samples = jackknife(x, lambda rest: distance(rest, y))
+    of_reference = jackknife(y, lambda rest: distance(x, rest))
+    both = frechet_interval(samples=x, reference=y)
+    fixed = frechet_interval(samples=x, reference=y, fixed_reference=True)
+    assert both.value == distance(x, y)
+    assert fixed.standard_error == pytest.approx(np.sqrt(of_samples), rel=0.03)
+    assert both.standard_error == pytest.approx(np.sqrt(of_samples + of_reference), rel=0.03)
+
+
+def test_interval_holds_the_mean_of_repeated_draws_as_often_as_it_says():
+    draws = [
+        frechet_interval(samples=features(s, 120, 5, 0.4), reference=features(s + 999, 150, 5)) for s in range(200)
+    ]
+    mean = np.mean([draw.value for draw in draws])
+    held = np.mean([draw.low <= mean <= draw.high for draw in draws])
+    assert 0.90 <= held <= 0.995
+    errors = np.array([draw.standard_error for draw in draws])
+    assert errors.mean() == pytest.approx(np.std([draw.value for draw in draws]), rel=0.2)
+
+
+def test_interval_works_with_fewer_rows_than_features_and_widens_with_confidence():
+    x, y = features(17, 30, 40, 0.5), features(18, 100, 40)
+    wide, narrow = (frechet_interval(samples=x, reference=y, confidence=c) for c in (0.99, 0.5))
+    assert wide.value == narrow.value == distance(x, y)
+    assert wide.low < narrow.low < wide.value < narrow.high < wide.high
+    assert narrow.high - narrow.value == pytest.approx(0.67448975 * narrow.standard_error)
+
+
+def test_interval_of_constant_features_is_that_of_the_others():
+    x, y = features(22, 60, 5, 0.5), features(23, 80, 5)
+    expected = frechet_interval(samples=x, reference=y)
+    padded = [np.hstack([rows, np.full((len(rows), 2), 0.1)]) for rows in (x, y)]
+    found = frechet_interval(samples=padded[0], reference=padded[1])
+    assert (found.value, found.standard_error) == pytest.approx((expected.value, expected.standard_error), rel=1e-9)
+    alone = frechet_interval(samples=padded[0][:, -2:], reference=padded[1][:, -2:] + 1)
+    assert (alone.value, alone.standard_error) == pytest.approx((2, 0))
+
+
+def test_interval_never_reaches_below_zero():
+    x = features(19, 40, 4)
+    assert frechet_interval(samples=x, reference=x + 1e-4 * features(20, 40, 4), confidence=0.999).low >= 0
+
+
+# -- refusals --
+
+
+def test_non_finite_features_are_named_and_counted():
+    x = features(21, 50, 4)
+    x[[3, 7, 9], [0, 1, 2]] = np.nan, np.inf, 1e200
+    with pytest.raises(ValueError, match=r"^reference .* in 3 of 50 rows; the first are rows 3, 7, 9$"):
+        distance(features(1, 50, 4), x)
+    with pytest.raises(ValueError, match=r"batch 1.* in 1 of 2 rows"):
+        statistics_of_batches(batches=[x[:3], x[2:4]])
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (np.zeros(5), "must be real numbers"),
+        (np.zeros((5, 0)), "must be real numbers"),
+        (np.zeros((2, 3, 4)), "must be real numbers"),
+        (np.zeros((5, 4), complex), "dtype=complex128"),
+        (np.zeros((5, 4), bool), "dtype=bool"),
+        (np.array([["a"] * 4] * 5), "must be real numbers"),
+        (np.zeros((1, 4)), "at least 2 rows"),
+        (np.zeros((0, 4)), "at least 2 rows"),
+        (np.zeros((5, 3)), "differ in width"),
+    ],
+)
+def test_arrays_without_a_distance_are_refused(bad, message):
+    with pytest.raises(ValueError, match=message):
+        distance(bad, features(1, 10, 4))
+    with pytest.raises(ValueError, match=message):
+        distance(features(1, 10, 4), bad)
+
+
+def test_statistics_that_cannot_be_are_refused():
+    one, other = feature_statistics(features=np.ones((1, 3))), feature_statistics(features=np.ones((2, 2)))
+    with pytest.raises(ValueError, match="at least 2 rows"):
+        frechet_distance(samples=one, reference=one)
+    with pytest.raises(ValueError, match="differ in width"):
+        merge_statistics(first=one, second=other)
+    with pytest.raises(ValueError, match="differ in width"):
+        frechet_distance(samples=other, reference=one)
+    with pytest.raises(ValueError, match="no rows"):
+        statistics_of_batches(batches=[])
+    with pytest.raises(ValueError, match="differ in width"):
+        statistics_of_batches(batches=[np.ones((2, 3)), np.ones((2, 4))])
+    with pytest.raises(ValueError, match="mean"):
+        FeatureStatistics(3, np.zeros(3), np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="all finite"):
+        FeatureStatistics(3, np.array([np.nan]), np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize("confidence", [0.0, 1.0, -0.5, float("nan")])
+def test_confidence_outside_its_range_is_refused(confidence):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        frechet_interval(samples=features(1, 10, 2), reference=features(2, 10, 2), confidence=confidence)
+
+
+def test_check_features_does_not_copy():
+    x = features(1, 10, 2)
+    assert check_features(features=x) is x

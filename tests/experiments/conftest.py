@@ -1,0 +1,51 @@
+"""Many trainings of one small model: built and compiled once, put back to its first weights for each of them."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from idlcli.settings import Seq2seqSettings
+
+CACHE: dict[object, object] = {}
+
+
+@pytest.fixture
+def small(built_arithmetic: Path) -> Seq2seqSettings:
+    """Settings of a training that takes a moment."""
+    return Seq2seqSettings(
+        data=str(built_arithmetic), epochs=3, units=4, batch_size=25, learning_rate=0.02, dropout=0.2, jit="off",
+        backend=os.environ["KERAS_BACKEND"],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def quick(keras_engine, monkeypatch):
+    """Save the compiler's time: a model of the same settings is compiled once, and starts from its first weights."""
+    from idlcli.experiments import solver
+    from idlcli.models import seq2seq as models
+    from idlcli.training import fit
+
+    build, compile = solver.build, models.compile
+
+    def built(settings, *rest, **named):
+        key = (dataclasses.replace(settings, data=""), rest[0].alphabet, rest[0].queries.shape)
+        if key not in CACHE:
+            CACHE[key] = build(settings, *rest, **named)
+        model = CACHE[key]
+        for variable, value in getattr(model, "first_values", ()):
+            variable.assign(value)
+        return model
+
+    def compiled(model, *rest, **named):
+        if not hasattr(model, "first_values"):
+            compile(model, *rest, **named)
+            model.optimizer.build(model.trainable_variables)
+            variables = (*model.weights, *model.optimizer.variables)
+            model.first_values = [(variable, np.array(variable.numpy())) for variable in variables]
+
+    monkeypatch.setattr(solver, "build", built)
+    monkeypatch.setattr(models, "compile", compiled)
+    monkeypatch.setattr(fit, "SAVE_SECONDS", 0.0)

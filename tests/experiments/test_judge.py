@@ -1,0 +1,58 @@
+"""The judge: trained on the train pool, scored on a pool that trains nothing, and resumed to the bit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from idlcli.experiments import driver, judge
+from idlcli.runs import Run
+from idlcli.settings import JudgeSettings
+
+pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
+
+
+@pytest.fixture
+def settings(built_arithmetic, keras_engine, monkeypatch):
+    from idlcli.training import fit
+
+    monkeypatch.setattr(fit, "SAVE_SECONDS", 0.0)
+    return JudgeSettings(
+        data=str(built_arithmetic), epochs=2, steps_per_epoch=3, batch_size=20, width=2, jit="off", eval_every=1,
+        backend=keras_engine,
+    )  # fmt: skip
+
+
+def test_what_tests_trains_nothing(built_arithmetic):
+    prepared = judge.prepare(JudgeSettings(data=str(built_arithmetic)))
+    train = {prepared.bank.images[i].tobytes() for i in prepared.train if prepared.bank.labels[i] != 12}
+    test = {prepared.bank.images[i].tobytes() for i in prepared.test if prepared.bank.labels[i] != 12}
+    assert train
+    assert test
+    assert not train & test
+    assert set(judge.balanced(prepared.bank.labels, prepared.train)) == set(prepared.train.tolist())
+
+
+def test_a_judge_broken_off_and_resumed_is_the_same_to_the_bit(settings, tmp_path):
+    class Breaking:
+        start = step = finish = lambda self, **_: None
+
+        def epoch(self, *, epoch, row):
+            if epoch == 1:
+                raise ZeroDivisionError
+
+    result = driver.start(kind="judge", settings=settings, root=tmp_path / "whole", name=None)
+    whole = Run(Path(result["run"]))
+    with pytest.raises(ZeroDivisionError):
+        driver.start(kind="judge", settings=settings, root=tmp_path / "runs", name=None, reporter=Breaking())
+    (path,) = (tmp_path / "runs").glob("0*")
+    run = Run(path)
+    driver.resume(run=run)
+    for mine, theirs in zip(run.log(), whole.log(), strict=True):
+        assert {**mine, "seconds": 0} == {**theirs, "seconds": 0}
+    assert run.metrics() == whole.metrics()
+    last = Path("checkpoints", "last.safetensors")
+    assert (run.path / last).read_bytes() == (whole.path / last).read_bytes()
+    prepared = judge.prepare(settings)
+    assert (result["train"]["n"], result["test"]["n"]) == (len(prepared.train), len(prepared.test))
+    assert np.isfinite(result["test"]["loss"])

@@ -1,0 +1,228 @@
+"""The text-text model: the same arithmetic on every engine, the sides of the split kept apart, one model a seed."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from idlcli.data.queries import make_queries
+from idlcli.experiments import driver, seq2seq, solver
+from idlcli.runs import Run
+from idlcli.seeds import rng
+from idlcli.settings import Seq2seqSettings
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+QUERIES = make_queries(ops="+-", maximum=9)
+PLAIN = Seq2seqSettings(units=5, batch_size=25, jit="off")
+SHAPES = {
+    "one layer": PLAIN,
+    "two layers": dataclasses.replace(PLAIN, encoder_layers=2),
+    "columns": dataclasses.replace(PLAIN, architecture="columns", column_units=6, readout_units=7, state_noise=0.0),
+}
+
+
+def filled(settings):
+    """The model of ``settings`` with weights that NumPy drew: the same on every engine."""
+    model = solver.build(settings, QUERIES)
+    for variable in model.weights:
+        drawn = rng(0, variable.path).normal(0, 0.5, tuple(variable.shape))
+        variable.assign(drawn.astype("float32"))
+    return model
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm(inputs, kernel, recurrent, bias):
+    """The states (N, T, units) of an LSTM after each step of (N, T, features), from its definition, in float64."""
+    units = recurrent.shape[0]
+    state = memory = np.zeros((len(inputs), units))
+    states = []
+    for step in range(inputs.shape[1]):
+        gates = inputs[:, step] @ kernel + state @ recurrent + bias
+        write, forget, candidate, out = (gates[:, i * units : (i + 1) * units] for i in range(4))
+        memory = sigmoid(forget) * memory + sigmoid(write) * np.tanh(candidate)
+        state = sigmoid(out) * np.tanh(memory)
+        states.append(state)
+    return np.stack(states, axis=1)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_model_computes_what_the_report_describes(keras_engine, depth):
+    """LSTM encoder, its last state repeated, LSTM decoder, one layer a character: from the definitions, in NumPy."""
+    model = filled(dataclasses.replace(PLAIN, encoder_layers=depth))
+    weights = {variable.path: np.array(variable.numpy(), dtype=np.float64) for variable in model.weights}
+
+    def cell(name):
+        return [weights[f"{name}/lstm_cell/{part}"] for part in ("kernel", "recurrent_kernel", "bias")]
+
+    hidden = np.eye(len(QUERIES.alphabet))[QUERIES.queries]
+    for layer in range(1, depth + 1):
+        hidden = lstm(hidden, *cell(f"encoder_{layer}"))
+    repeated = np.repeat(hidden[:, -1:], QUERIES.answers.shape[1], axis=1)
+    expected = lstm(repeated, *cell("decoder")) @ weights["characters/kernel"] + weights["characters/bias"]
+    assert np.abs(solver.predict(model, QUERIES.queries) - expected).max() < 1e-5
+
+
+def first_steps(settings):
+    """The losses of six steps of plain gradient descent from NumPy's weights, in one order of the queries."""
+    import keras
+
+    from idlcli.data.layouts import hints
+    from idlcli.models import columns
+    from idlcli.models import seq2seq as models
+
+    model = filled(settings)
+    heads = columns.losses(settings) if settings.architecture == "columns" else None
+    models.compile(model, keras.optimizers.SGD(0.5), jit=False, heads=heads)
+    inputs = QUERIES.queries.astype(np.int32)
+    answers = solver.layout_for(settings, QUERIES).write(QUERIES.text(QUERIES.answers))
+    carry, order = hints(QUERIES)
+    losses = []
+    for step in range(6):
+        rows = rng(0, "rows", step).permutation(len(inputs))[:50]
+        targets = answers[rows]
+        if heads:
+            targets = {"answer": targets, "carry": carry[rows], "order": order[rows]}
+        model.reset_metrics()
+        losses.append(float(np.asarray(model.train_on_batch(inputs[rows], targets, return_dict=True)["loss"])))
+    return losses
+
+
+LOSSES = Path(__file__).with_name("first_losses.json")
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("shape", SHAPES)
+def test_from_the_same_weights_every_engine_has_the_same_losses(keras_engine, shape):
+    """Forward and backward: the losses that TensorFlow had are stored (made by this test's `first_steps`)."""
+    expected = json.loads(LOSSES.read_text())[shape]
+    assert first_steps(SHAPES[shape]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_model_built_twice_in_one_process_has_the_same_names_and_weights(keras_engine, shape):
+    one, other = (solver.build(SHAPES[shape], QUERIES) for _ in range(2))
+    assert [v.path for v in one.weights] == [v.path for v in other.weights]
+    assert len({v.path for v in one.weights}) == len(one.weights)
+    for mine, theirs in zip(one.weights, other.weights, strict=True):
+        assert np.array_equal(mine.numpy(), theirs.numpy())
+    different = solver.build(dataclasses.replace(SHAPES[shape], seed=1), QUERIES)
+    assert any(
+        not np.array_equal(mine.numpy(), theirs.numpy())
+        for mine, theirs in zip(one.weights, different.weights, strict=True)
+    )
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("shape", ["one layer", "columns"])
+def test_a_short_training_learns_and_resumes_to_the_bit(keras_engine, quick, shape, built_arithmetic, tmp_path):
+    """Two epochs: the loss falls; broken off after the first, the second is the same, dropout and noise included."""
+    noise = {"state_noise": 0.3} if shape == "columns" else {}
+    settings = dataclasses.replace(
+        SHAPES[shape], data=str(built_arithmetic), epochs=2, dropout=0.2, learning_rate=0.02, backend=keras_engine,
+        commute=True, **noise,
+    )  # fmt: skip
+
+    class Breaking:
+        start = step = finish = lambda self, **_: None
+
+        def epoch(self, *, epoch, row):
+            if epoch == 1:
+                raise ZeroDivisionError
+
+    result = driver.start(kind="seq2seq", settings=settings, root=tmp_path / "whole", name=None)
+    whole = Run(Path(result["run"]))
+    log = whole.log()
+    assert log[1]["loss"] < log[0]["loss"]
+    with pytest.raises(ZeroDivisionError):
+        driver.start(kind="seq2seq", settings=settings, root=tmp_path / "runs", name=None, reporter=Breaking())
+    (path,) = (tmp_path / "runs").glob("0*")
+    run = Run(path)
+    driver.resume(run=run)
+    for mine, theirs in zip(run.log(), log, strict=True):
+        assert {**mine, "seconds": 0} == {**theirs, "seconds": 0}
+    assert run.metrics() == whole.metrics()
+    for name in ("checkpoints/last.safetensors", "predictions.csv", "split.json"):
+        assert (run.path / name).read_bytes() == (whole.path / name).read_bytes(), name
+
+
+def sides_of(**changes):
+    def prepare(path):
+        prepared = seq2seq.prepare(Seq2seqSettings(data=str(path), **changes))
+        return [set(getattr(prepared, name).tolist()) for name in ("train", "validation", "test")]
+
+    return prepare
+
+
+@pytest.mark.parametrize("split", ["twin-free", "random"])
+@pytest.mark.parametrize("validation", [0.0, 0.25])
+@pytest.mark.parametrize("commute", [False, True])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_no_query_trains_and_tests_whatever_is_made_of_the_training_queries(
+    split, validation, commute, seed, built_arithmetic
+):
+    about = {"split": split, "seed": seed, "train_fraction": 0.3}
+    train, held, test = sides_of(validation_fraction=validation, commute=commute, **about)(built_arithmetic)
+    assert not train & test
+    assert not train & held
+    assert not held & test
+    assert train | held | test == set(range(200))
+    plain = sides_of(**about)(built_arithmetic)
+    assert test == plain[2], "the test queries are the same whatever else is asked for"
+    assert train | held >= plain[0] or commute
+
+
+def test_a_validation_part_of_a_tiny_training_part_never_empties_it(here):
+    from idlcli.errors import UsageError
+
+    here("data", "build", "arithmetic", "--max", "1", "--ops", "+", "--out", "tiny")
+    for seed in range(20):
+        try:
+            train, held, test = sides_of(seed=seed, train_fraction=0.5, validation_fraction=0.5)("tiny")
+        except UsageError:
+            continue
+        assert train
+        assert held
+        assert test
+
+
+@pytest.fixture
+def asked(keras_engine, trained_run):
+    return solver.Solver(Run(trained_run))
+
+
+def test_an_answer_does_not_depend_on_what_else_is_asked(asked):
+    texts = [f"{a}{op}{b}" for op in "+-" for a in range(10) for b in range(10)]
+    together = asked.solve(texts)
+    assert [answer["query"] for answer in together] == texts
+    for index in (0, 57, 199):
+        (alone,) = asked.solve([texts[index]])
+        assert {k: alone[k] for k in ("query", "answer", "correct", "image")} == {
+            k: together[index][k] for k in ("query", "answer", "correct", "image")
+        }
+        assert alone["confidence"] == pytest.approx(together[index]["confidence"], abs=2e-6)
+
+
+def test_an_answer_is_correct_if_it_is_what_a_calculator_says(asked):
+    for answer in asked.solve(["3+4", "3-4", "9 + 9", " 0-0 "]):
+        truth = str(eval(answer["query"]))
+        assert answer["correct"] == (answer["answer"] == truth)
+        assert 0 <= answer["confidence"] <= 1
+        assert answer["image"] is None
+
+
+def test_the_same_queries_are_shown_at_every_sample_epoch(trained_run):
+    shown = {}
+    for path in sorted((trained_run / "samples").glob("epoch-*.csv")):
+        shown[path.name] = sorted(line.split(",")[0] for line in path.read_text().splitlines()[1:])
+    assert list(shown) == ["epoch-0001.csv", "epoch-0002.csv", "epoch-0004.csv"]
+    assert len({tuple(queries) for queries in shown.values()}) == 1
+    test = json.loads((trained_run / "split.json").read_text())["test"]
+    assert set(shown["epoch-0001.csv"]) <= set(QUERIES.text(QUERIES.queries[test]))

@@ -1,0 +1,200 @@
+"""The real command, stopped by each signal and gone on with, ends in the same files as one that ran through."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+
+from idlcli.runs import Run, is_locked
+
+# Every epoch is saved, so that each stop goes on from another checkpoint, and an epoch takes long enough to be stopped
+# in; all else is the command as it is.
+SAVING = """
+import os, sys, time
+from idlcli.training import engine
+engine.start("tensorflow")
+from idlcli.training import fit
+append, fit.SAVE_SECONDS = fit.append_line, 0.0
+def slowly(*arguments):
+    append(*arguments)
+    time.sleep(float(os.environ.get("SLOWLY", "0")))
+fit.append_line = slowly
+from idlcli.cli.app import main
+sys.exit(main(sys.argv[1:]))
+"""
+EPOCHS = 10
+VARIES = {"config.json", ".lock"}  # the time it was made; and what the lock leaves
+
+
+class Training:
+    """`idl` in a process of its own that is stopped while it trains."""
+
+    def __init__(self, *words: str, cwd: Path, environment: dict[str, str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SAVING, *words],
+            cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def wait_for_epoch(self, run: Path, epoch: int) -> None:
+        """Return when the epoch's line is in the log."""
+        until = time.monotonic() + 300
+        while time.monotonic() < until and self.process.poll() is None:
+            if (run / "log.jsonl").exists() and (run / "log.jsonl").read_text().count("\n") >= epoch:
+                return
+            time.sleep(0.005)
+        self.process.kill()
+        out, err = self.process.communicate()
+        raise AssertionError(f"epoch {epoch} was not reached:\n{out.decode()}\n{err.decode()[-3000:]}")
+
+    def stop(self, number: int) -> tuple[int, str, str]:
+        """Send a signal; return the exit status (negative: killed by it), stdout and stderr."""
+        self.process.send_signal(number)
+        return self.end()
+
+    def end(self) -> tuple[int, str, str]:
+        out, err = self.process.communicate(timeout=600)
+        return self.process.returncode, out.decode(), err.decode()
+
+
+def files_of(run: Path) -> dict[str, bytes]:
+    found = {str(p.relative_to(run)): p.read_bytes() for p in sorted(run.rglob("*")) if p.is_file()}
+    return {name: content for name, content in found.items() if name not in VARIES}
+
+
+def without_seconds(log: bytes) -> list[dict]:
+    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in log.splitlines()]
+
+
+def test_a_training_stopped_by_term_by_int_and_by_kill_ends_in_the_same_files(
+    built_arithmetic, tmp_path, environment, envelope_schema, here
+):
+    """Also: it is listed as running while it runs, nobody else may touch it, and it is free once it is dead."""
+    moments = random.Random(20261123)
+    words = (
+        "seq2seq", "train", "--data", str(built_arithmetic), "--epochs", str(EPOCHS), "--units", "6", "--dropout", ".2",
+        "--validation-fraction", "0.2", "--batch-size", "16", "--learning-rate", "0.02", "--jit", "off", "--json",
+    )  # fmt: skip
+
+    def start(place: str) -> Path:
+        (tmp_path / place).mkdir()
+        return tmp_path / place
+
+    whole = Training(*words, cwd=start("whole"), environment=environment)
+    assert whole.end()[0] == 0
+    (expected,) = (tmp_path / "whole" / "runs").glob("0*")
+
+    place = start("stopped")
+    slowly = environment | {"SLOWLY": "0.7"}
+    training = Training(*words, cwd=place, environment=slowly)
+    run = place / "runs" / expected.name
+    training.wait_for_epoch(run, 2)
+    assert Run(run).status() == "running"
+    here("runs", "resume", run).refused(1, "in use by another process")
+    here("runs", "rm", run).refused(1, "is running")
+    code, out, err = training.stop(signal.SIGTERM)
+    assert code == 143, err
+    envelope = json.loads(out)
+    envelope_schema.validate(envelope)
+    assert envelope["errors"][0]["code"] == "interrupted"
+    assert "SIGTERM" in err
+    assert "runs resume 1" in err.replace("0", "")
+    assert "Traceback" not in err
+    assert Run(run).status() == "stopped"
+    assert not (run / "failure.json").exists()
+
+    resume = ("runs", "resume", "1", "--json")
+    training = Training(*resume, cwd=place, environment=slowly)
+    training.wait_for_epoch(run, 4)
+    code, out, err = training.stop(signal.SIGINT)
+    assert code == 130, err
+    assert "Traceback" not in err
+    assert json.loads(out)["errors"][0]["code"] == "interrupted"
+
+    training = Training(*resume, cwd=place, environment=slowly)
+    training.wait_for_epoch(run, 6)
+    time.sleep(moments.random() * 0.3)
+    assert is_locked(Run(run))
+    assert training.stop(signal.SIGKILL)[0] == -signal.SIGKILL
+    assert not is_locked(Run(run))
+    assert Run(run).status() == "stopped"
+    (run / "checkpoints" / ".last.safetensors.1234.tmp").write_bytes(b"left by the killed")
+
+    code, out, err = Training(*resume, cwd=place, environment=environment).end()
+    assert code == 0, err
+    assert json.loads(out)["data"]["resumed"] is True
+    assert json.loads(out)["data"]["epochs"] == EPOCHS
+    assert "resumed after epoch" in err
+
+    ours, theirs = files_of(run), files_of(expected)
+    assert sorted(ours) == sorted(theirs)
+    assert without_seconds(ours.pop("log.jsonl")) == without_seconds(theirs.pop("log.jsonl"))
+    for name in ours:
+        assert ours[name] == theirs[name], name
+
+
+def test_a_run_is_refused_while_another_process_holds_it_and_free_when_that_one_is_killed(
+    here, trained_run, environment
+):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import sys, time; from pathlib import Path; from idlcli.runs import Run, hold\n"
+         "with hold(Run(Path(sys.argv[1]))):\n    print(flush=True); time.sleep(600)", str(trained_run)],
+        stdout=subprocess.PIPE, env=environment,
+    )  # fmt: skip
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        here("runs", "resume", trained_run).refused(1, "in use by another process")
+        here("runs", "rm", trained_run).refused(1, "running")
+        assert trained_run.exists()
+        assert here("runs", "list", "--json").data[0]["status"] == "running"
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert here("runs", "list", "--json").data[0]["status"] == "done"
+    assert here("runs", "resume", trained_run).code == 0
+    assert here("runs", "rm", trained_run).code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_outside_of_training_is_one_line_and_its_exit_code(
+    number, code, tmp_path, environment, envelope_schema
+):
+    """While it waits for a lock, say: there is nothing to save, and no traceback to show."""
+    (tmp_path / "runs").mkdir()
+    waiting = (
+        "import os, sys, threading; import idlcli.runs\n"
+        "def wait(*_):\n    print('here', file=sys.stderr, flush=True)\n    import time; time.sleep(600)\n"
+        "idlcli.runs.list_runs = wait\n"
+        "from idlcli.cli.app import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", waiting, "runs", "list", "--json"],
+        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert err.decode().startswith("error: ")
+    assert err.count(b"\n") == 1
+    envelope = json.loads(out)
+    envelope_schema.validate(envelope)
+    assert envelope["errors"][0]["code"] == "interrupted"
+
+
+def test_the_lock_is_the_system_s_and_not_the_file(trained_run):
+    """A lock file that a dead process left behind locks nothing."""
+    (trained_run / ".lock").touch()
+    assert not is_locked(Run(trained_run))
+    with filelock.FileLock(trained_run / ".lock"):
+        assert is_locked(Run(trained_run))
+    assert not is_locked(Run(trained_run))
+    assert os.path.exists(trained_run / ".lock")
