@@ -19,8 +19,6 @@ from idlcli import __version__
 from idlcli.cli.console import Console
 from idlcli.cli.errors import describe
 from idlcli.errors import Interrupted
-from idlcli.settings import COMMANDS
-from idlcli.settings.resolve import check_environ
 
 GROUPS = {
     "quickstart": "Build small data, train, evaluate and show: a few minutes, no network.",
@@ -85,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     words = arguments[: arguments.index("--")] if "--" in arguments else arguments
     signal.signal(signal.SIGTERM, _on_sigterm)
     try:
-        check_environ(os.environ, kinds=tuple(COMMANDS.values()))
+        _check_environ()
         status = build_command(app).main(arguments, prog_name="idl", standalone_mode=False)
         sys.stdout.flush()
         if status == INTERRUPTED:  # Typer has taken Ctrl-C for itself; it is to be said like every other failure
@@ -122,6 +120,14 @@ def _command_of(words: list[str]) -> str:
             break
         named.append(word)
     return " ".join(named)
+
+
+def _check_environ() -> None:
+    if any(name.startswith("IDL_") for name in os.environ):
+        from idlcli.settings import COMMANDS
+        from idlcli.settings.resolve import check_environ
+
+        check_environ(os.environ, kinds=tuple(COMMANDS.values()))
 
 
 def _on_sigterm(number: int, frame: object) -> None:

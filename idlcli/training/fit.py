@@ -146,6 +146,8 @@ class _Recorder(keras.callbacks.Callback):
         for index, state in enumerate(self._seed_states):
             drawn = seeds.integer(self._task.seed, f"layer {index}", epoch)
             state.assign(np.array([drawn, 0], dtype=state.dtype))
+        if keras.backend.backend() == "torch":  # there, dropout without a seed of its own draws from the global one
+            keras.utils.set_random_seed(seeds.integer(self._task.seed, "engine", epoch))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._signal:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from idlcli.data import arithmetic
+from idlcli.errors import DataError
 from idlcli.experiments import driver
 from idlcli.experiments.solver import Solver
 from idlcli.runs import Run
@@ -24,7 +25,10 @@ def quickstart(
     """
     place = data / "arithmetic"
     if (place / "manifest.json").exists():
-        arithmetic.load(place)
+        held = arithmetic.load(place).queries
+        absent = set(QUERIES) - set(held.text(held.queries))
+        if absent:
+            raise DataError(f"{place}: does not hold the query {min(absent)}.", hint="Give another --data directory.")
         say(f"1/3 The arithmetic data are in {place} already.")
     else:
         say(f"1/3 Building every query of two numbers up to 99, with handwritten digits, in {place}.")
