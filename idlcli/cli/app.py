@@ -25,6 +25,8 @@ GROUPS = {
     "data": "Build, check and show data sets: faces and arithmetic.",
     "seq2seq": "Encoder-decoder LSTMs that solve 23+45 in text and in handwriting.",
     "judge": "The classifier of glyphs that reads written answers.",
+    "eval": "Measure: FID, KID, precision and recall, reconstruction error, copies.",
+    "viz": "Show: maps of latent spaces, curves, samples, walks, architectures.",
     "runs": "List, show, compare, resume and remove runs.",
     "recipes": "List and show the packaged settings.",
 }

@@ -1,6 +1,7 @@
 """The judge: a classifier of glyphs, trained on the train pool and scored on the test pool, which trains nothing."""
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ from idlcli.data import arithmetic, glyphs
 from idlcli.data.batches import Batches
 from idlcli.data.digits import SIDE
 from idlcli.data.distort import distort
+from idlcli.errors import DataError
 from idlcli.evaluation.arithmetic import cross_entropy, log_softmax
-from idlcli.experiments.driver import fingerprint
+from idlcli.evaluation.features import ENGINE, Extractor, Progress
+from idlcli.experiments.driver import fingerprint, settings_of
+from idlcli.files import read_json_object, sha256_of_file
 from idlcli.runs import Run
 from idlcli.seeds import integer, rng
 from idlcli.settings import JudgeSettings
+from idlcli.training import engine
 from idlcli.training.reporter import Reporter
 from idlcli.viz import curves
 
@@ -135,8 +140,31 @@ def score(model: Any, bank: glyphs.Bank, rows: np.ndarray) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def extractor(run: Run) -> Extractor:
+    """Return a trained judge as features of glyphs: uint8 (N, 28, 28) -> float (N, 4 * width), what its classes see."""
+    settings: JudgeSettings = settings_of(run)
+    weights = run.path / "checkpoints" / "last.safetensors"
+
+    @functools.cache
+    def eyes() -> Any:
+        engine.start(engine.running() or ENGINE)  # any engine reads what another wrote
+        from idlcli.training import checkpoint
+
+        alphabet = read_json_object(run.path / "data.json").get("alphabet")
+        if not isinstance(alphabet, str) or not alphabet:
+            raise DataError(f"{run.path / 'data.json'} does not say which glyphs the judge reads.")
+        model = build(settings, classes=len(alphabet))
+        checkpoint.load(weights, model, optimizer=False)
+        return model.get_layer("extractor")
+
+    def extract(images: np.ndarray, progress: Progress | None) -> np.ndarray:
+        return read(eyes(), np.asarray(images, np.float32) / 255)
+
+    return Extractor("judge", "glyphs", sha256_of_file(weights), f"{SIDE}x{SIDE} none", extract)
+
+
 def read(model: Any, images: np.ndarray) -> np.ndarray:
-    """Return the logits (N, classes) of glyphs float (N, 28, 28) in [0, 1], in batches of one size."""
+    """Return a model's outputs (N, ...) for glyphs float (N, 28, 28) in [0, 1], in batches of one size."""
     count = len(images)
     size = min(PREDICT_BATCH, count)
     padded = images[np.arange(-(-count // size) * size) % count].reshape(-1, SIDE, SIDE)

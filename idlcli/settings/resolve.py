@@ -11,7 +11,7 @@ from idlcli.errors import UsageError
 from idlcli.files import read_toml
 from idlcli.settings.fields import Field, as_dict, fields_of, shorten
 
-NOT_SETTINGS = ("IDL_DATA_ROOT", "IDL_RUNS_ROOT", "IDL_REAL_DATA")
+NOT_SETTINGS = ("IDL_DATA_ROOT", "IDL_RUNS_ROOT", "IDL_CACHE_ROOT", "IDL_REAL_DATA")
 """Variables that are known but set no hyperparameter."""
 
 

@@ -1,0 +1,4 @@
+import typer
+from idlcli.cli.options import make_app
+
+app = make_app()
