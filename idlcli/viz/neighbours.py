@@ -32,7 +32,7 @@ def draw(
         for left, image in zip(lefts, [samples[row], *neighbours[row]], strict=True):
             sheet[top : top + height, left : left + width] = image
     tall = 6.4 * sheet.shape[0] / sheet.shape[1]
-    with figure(path, columns=2, size=(11, max(4.0, tall))) as axes:
+    with figure(path, columns=2, size=(11, max(4.0, tall)), widths=(1.6, 1)) as axes:
         pictures, chart = axes[0]
         pictures.imshow(sheet, interpolation="nearest")
         pictures.set_axis_off()
