@@ -140,27 +140,36 @@ def score(model: Any, bank: glyphs.Bank, rows: np.ndarray) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def model_of(run: Run) -> Any:
+    """Return the trained classifier of a run, on the engine that runs (any engine reads what another wrote)."""
+    settings: JudgeSettings = settings_of(run)
+    alphabet = read_json_object(run.path / "data.json").get("alphabet")
+    if not isinstance(alphabet, str) or not alphabet:
+        raise DataError(f"{run.path / 'data.json'} does not say which glyphs the judge reads.")
+    engine.start(engine.running() or settings.backend)
+    from idlcli.training import checkpoint
+
+    model = build(settings, classes=len(alphabet))
+    checkpoint.load(_weights(run), model, optimizer=False)
+    return model
+
+
 def extractor(run: Run) -> Extractor:
     """Return a trained judge as features of glyphs: uint8 (N, 28, 28) -> float (N, 4 * width), what its classes see."""
-    settings: JudgeSettings = settings_of(run)
-    weights = run.path / "checkpoints" / "last.safetensors"
 
     @functools.cache
     def eyes() -> Any:
-        engine.start(engine.running() or ENGINE)  # any engine reads what another wrote
-        from idlcli.training import checkpoint
-
-        alphabet = read_json_object(run.path / "data.json").get("alphabet")
-        if not isinstance(alphabet, str) or not alphabet:
-            raise DataError(f"{run.path / 'data.json'} does not say which glyphs the judge reads.")
-        model = build(settings, classes=len(alphabet))
-        checkpoint.load(weights, model, optimizer=False)
-        return model.get_layer("extractor")
+        engine.start(engine.running() or ENGINE)
+        return model_of(run).get_layer("extractor")
 
     def extract(images: np.ndarray, progress: Progress | None) -> np.ndarray:
         return read(eyes(), np.asarray(images, np.float32) / 255)
 
-    return Extractor("judge", "glyphs", sha256_of_file(weights), f"{SIDE}x{SIDE} none", extract)
+    return Extractor("judge", "glyphs", sha256_of_file(_weights(run)), f"{SIDE}x{SIDE} none", extract)
+
+
+def _weights(run: Run) -> Path:
+    return run.path / "checkpoints" / "last.safetensors"
 
 
 def read(model: Any, images: np.ndarray) -> np.ndarray:

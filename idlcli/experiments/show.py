@@ -1,0 +1,94 @@
+"""What a run makes, as pictures: what `idl viz grid` and `idl viz walk` draw and return."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idlcli.errors import DataError
+from idlcli.experiments import open as opening
+from idlcli.experiments.driver import settings_of
+from idlcli.experiments.evaluate import Conditions, open_real
+from idlcli.experiments.open import Opened
+from idlcli.experiments.reconstruct import pictures_of, reconstructed
+from idlcli.runs import Run, find
+from idlcli.seeds import rng
+from idlcli.viz import grids, walks
+from idlcli.viz.figures import check_suffix
+
+COUNT = 64
+
+
+def draw_grid(*, reference: str, data: str | None, out: Path, columns: int, conditions: Conditions) -> dict[str, Any]:
+    """Draw pictures row by row: a run's samples, or what lies at a path.
+
+    Of a run that cannot sample (a CAE), pictures of its data over their reconstructions, row by row.
+    """
+    check_suffix(out)
+    found = opening.locate(reference, root=conditions.root, kinds=opening.PAINTERS)
+    if not isinstance(found, Run):
+        opened = _some(found, conditions)
+        images = opened.array
+        if opened.kind == "features":
+            raise DataError(f"{reference} holds features, not pictures.")
+        wide = columns or _square(images)
+    elif hasattr(model := opening.model_of(found), "sample"):
+        opened = opening.open_run(found, count=conditions.count or COUNT, seed=conditions.seed)
+        images, wide = opened.array, columns or _square(opened.array)
+    else:
+        opened = pictures_of(found, data, _limited(conditions, COUNT // 2))
+        wide = columns or 8
+        images = _paired(opened.array, reconstructed(found, model, opened), wide)
+    grids.write_picture(out, grids.grid(images, columns=wide))
+    return {"files": [str(out)], "count": len(images), "columns": wide, "conditions": opened.about}
+
+
+def draw_walk(
+    *, reference: str, data: str | None, out: Path, stops: int, steps: int, conditions: Conditions
+) -> dict[str, Any]:
+    """Draw the pictures on the way from code to code.
+
+    Of a run that samples (VAE, GAN) the ``stops`` are draws of its Gaussian prior, and the way between them is
+    spherical; of one that does not (CAE) they are the codes of pictures, and it is straight.
+    """
+    walks.check_ending(out)
+    run = find(reference, root=conditions.root, kinds=opening.PAINTERS)
+    model = opening.model_of(run, needs="decode")
+    gaussian = hasattr(model, "sample")
+    if gaussian:
+        ends = rng(conditions.seed, "walk").normal(size=(stops, settings_of(run).latent))
+    else:
+        ends = np.asarray(model.encode(np.asarray(pictures_of(run, data, _limited(conditions, stops)).array)))
+    codes = walks.path_between(ends.reshape(len(ends), -1), steps=steps, spherical=gaussian)
+    shaped = codes.reshape(-1, *ends.shape[1:]).astype(np.float32)
+    images = np.asarray(model.decode(shaped))
+    walks.write(out, images.reshape(len(codes), steps, *images.shape[1:]))
+    about = {"run": str(run.path), "seed": conditions.seed, "between": "draws" if gaussian else "codes of pictures"}
+    return {"files": [str(out)], "stops": stops, "steps": steps, "spherical": gaussian, "conditions": about}
+
+
+def _some(path: Path, conditions: Conditions) -> Opened:
+    if conditions.count:
+        return open_real(path, conditions.part, conditions)
+    everything = open_real(path, conditions.part, conditions)
+    if len(everything.array) <= COUNT:
+        return everything
+    return open_real(path, conditions.part, _limited(conditions, COUNT))
+
+
+def _limited(conditions: Conditions, count: int) -> Conditions:
+    return replace(conditions, count=conditions.count or count)
+
+
+def _square(images: NDArray[Any]) -> int:
+    return max(1, round((len(images) * images.shape[1] / images.shape[2]) ** 0.5))
+
+
+def _paired(above: NDArray[Any], below: NDArray[Any], columns: int) -> NDArray[Any]:
+    """Return rows of the first with a row of the second under each; the last row is filled up with white."""
+    missing = -len(above) % columns
+    white = np.full((missing, *above.shape[1:]), 255, np.uint8)
+    both = [np.concatenate([part, white]).reshape(-1, columns, *above.shape[1:]) for part in (above, below)]
+    return np.stack(both, axis=1).reshape(-1, *above.shape[1:])
