@@ -20,6 +20,7 @@ import pytest
 ENGINE = os.environ.get("TEST_ENGINE", "tensorflow")
 for variable in [name for name in os.environ if name.startswith("IDL_") and name != "IDL_REAL_DATA"]:
     del os.environ[variable]
+os.environ.pop("XDG_CACHE_HOME", None)
 os.environ |= {"KERAS_BACKEND": ENGINE, "KERAS_HOME": os.path.join(os.devnull, "keras"), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 TRAINING = ("--epochs", "4", "--units", "8", "--batch-size", "25", "--learning-rate", "0.01", "--jit", "off")
@@ -192,10 +193,47 @@ def finished_run(shared: Path, built_arithmetic: Path) -> Path:
     return run
 
 
+@pytest.fixture(scope="session")
+def finished_judge(shared: Path, built_arithmetic: Path) -> Path:
+    """A judge made by the command in a few steps. Nobody may change it."""
+
+    def make(place: Path) -> None:
+        made = run_idl(
+            "judge", "train", "--data", str(built_arithmetic), "--epochs", "1", "--width", "4", "--steps-per-epoch", "2",
+            "--json", home=place, cwd=place,
+        )  # fmt: skip
+        assert made.data["epochs"] == 1
+
+    (run,) = (_made_once(shared / "judge", make) / "runs").glob("00001-*")
+    return run
+
+
 @pytest.fixture
 def trained_run(finished_run: Path, tmp_path: Path) -> Path:
     """A copy of the trained run, at runs/ of the working directory, that the test may change."""
     return Path(shutil.copytree(finished_run, tmp_path / "runs" / finished_run.name))
+
+
+@pytest.fixture(scope="session")
+def built_faces(shared: Path) -> Path:
+    """Sixty small cartoons, twelve of them held out, made by the command. Nobody may change them."""
+
+    def make(place: Path) -> None:
+        made = run_idl(
+            "data", "build", "faces", "--count", "60", "--size", "32", "--test-count", "12", "--json",
+            home=place, cwd=place,
+        )  # fmt: skip
+        assert made.data["count"] == 60
+
+    return _made_once(shared / "faces", make) / "data" / "faces"
+
+
+@pytest.fixture
+def face_runs(built_faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A run of each kind of face model at runs/, by kind; their models are stand-ins without an engine."""
+    import stand_in
+
+    return stand_in.install(data=built_faces, root=tmp_path / "runs", patch=monkeypatch)
 
 
 @pytest.fixture(scope="session")

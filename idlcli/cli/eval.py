@@ -114,7 +114,7 @@ def neighbours(
     found = copies.look(a=a, data=data, out=Path(out), conditions=conditions, progress=_progress(console))
     for warning in found["warnings"]:
         console.warn(warning)
-    rows = [(name, found[name]) for name in ("nearer", "z", "near_copies")]
+    rows = [(name, found[name]) for name in ("nearer", "z", "near_copies", "near_copies_chance")]
     return Result(found, f"{found['verdict']}\n\n{table(rows, header=('', 'value'))}\n\n{_said(found)}\nSee {out}.")
 
 

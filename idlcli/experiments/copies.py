@@ -9,7 +9,7 @@ import numpy as np
 
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation.features import Progress
-from idlcli.evaluation.manifold import memorisation, nearest_neighbours
+from idlcli.evaluation.manifold import memorisation, near_copies_chance, nearest_neighbours
 from idlcli.evaluation.statistics import FeatureCache
 from idlcli.experiments import open as opening
 from idlcli.experiments.driver import settings_of
@@ -22,8 +22,8 @@ SAMPLES = 1024
 """How many samples are looked at unless a count is given."""
 SHOWN, NEAREST = 8, 5
 """Rows of the picture (half of them the samples nearest to the training data), and training pictures in a row."""
-COPYING_Z, COPYING_SHARE = -3.0, 0.05
-"""Evidence of copying: C_T below -3, or over 5% of the samples as near as the nearest 1% of held-out pictures."""
+COPYING_Z, COPYING_CHANCE = -3.0, 0.001
+"""Evidence of copying: C_T below -3, or more samples nearer than the nearest held-out pictures than chance allows."""
 
 
 def look(
@@ -56,8 +56,9 @@ def look(
     nearest = nearest_neighbours(queries=ours, reference=known, k=NEAREST)
     by_chance = nearest_neighbours(queries=fresh, reference=known).distances[:, 0]
     scores = memorisation(samples=ours, train=known, held_out=fresh)
-    copying = scores.z < COPYING_Z or scores.near_copies > COPYING_SHARE
     distances = nearest.distances[:, 0]
+    chance = near_copies_chance(samples=distances, held_out=by_chance)
+    copying = scores.z < COPYING_Z or chance < COPYING_CHANCE
     rows = _chosen(distances, conditions.seed)
     picture.draw(
         path=out, samples=samples.array[rows], neighbours=train.array[nearest.indices[rows]],
@@ -67,7 +68,7 @@ def look(
         "files": [str(out)], "metric": "neighbours", "copying": bool(copying),
         "verdict": "Evidence of copying." if copying else "No evidence of copying.",
         "nearer": scores.nearer, "z": scores.z, "near_copies": scores.near_copies,
-        "near_quantile": scores.near_quantile, "n": [len(ours), len(known)], "held_out": len(fresh),
+        "near_quantile": scores.near_quantile, "near_copies_chance": chance, "n": [len(ours), len(known)], "held_out": len(fresh),
         "features": extractor.about(), "resize": extractor.resize,
         "distances": {"samples": _rounded(distances), "held_out": _rounded(by_chance)}, "shown": rows.tolist(),
         "conditions": {"a": samples.about, "train": train.about, "held_out": held_out.about},

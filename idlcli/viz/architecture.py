@@ -139,7 +139,8 @@ def _is_quiet(operation: Any) -> bool:
 def _about(operation: Any) -> str:
     """What of a layer's settings a reader looks for: units or filters, kernel, stride, activation."""
     says = []
-    if (inner := getattr(operation, "layer", None)) is not None:  # Bidirectional, TimeDistributed
+    inner = getattr(operation, "forward_layer", None) or getattr(operation, "layer", None)
+    if inner is not None:  # Bidirectional, TimeDistributed
         says.append(f"{_spaced(type(inner).__name__)}: {_about(inner)}".removesuffix(": "))
     for name, words in (("filters", "{} filters"), ("units", "{} units"), ("output_dim", "{} numbers")):
         if isinstance(getattr(operation, name, None), int):
