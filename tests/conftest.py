@@ -199,8 +199,8 @@ def finished_judge(shared: Path, built_arithmetic: Path) -> Path:
 
     def make(place: Path) -> None:
         made = run_idl(
-            "judge", "train", "--data", str(built_arithmetic), "--epochs", "1", "--width", "4", "--steps-per-epoch", "2",
-            "--json", home=place, cwd=place,
+            "judge", "train", "--data", str(built_arithmetic), "--epochs", "1", "--width", "4",
+            "--steps-per-epoch", "2", "--json", home=place, cwd=place,
         )  # fmt: skip
         assert made.data["epochs"] == 1
 

@@ -19,6 +19,7 @@ STYLE = {
     "axes.grid": True,
     "grid.alpha": 0.25,
     "legend.frameon": False,
+    "image.composite_image": False,  # a picture in an SVG stays one
     "svg.hashsalt": "idl",
     "svg.fonttype": "none",
     "figure.constrained_layout.use": True,

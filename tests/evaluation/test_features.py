@@ -1,4 +1,4 @@
-"""Which features measure what, and what their identity depends on; kept features are the same numbers, and only those."""
+"""Which features measure what, what their identity depends on, and that kept features are the same numbers."""
 
 import hashlib
 import os

@@ -142,7 +142,7 @@ def test_a_broken_file_is_a_data_error(content, tmp_path):
 
 def test_an_array_of_objects_is_never_unpacked(tmp_path):
     np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="Python objects|not a whole"):
+    with pytest.raises(DataError, match="not a whole"):
         opening.open_path(tmp_path / "a.npy")
 
 

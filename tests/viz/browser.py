@@ -32,7 +32,7 @@ class Browser:
         self._process = subprocess.Popen(
             [
                 str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
-                "--no-first-run", "--disable-background-networking", f"--user-data-dir={home}",
+                "--allow-pre-commit-input", "--no-first-run", "--disable-background-networking", f"--user-data-dir={home}",
                 f"--window-size={width},{height}", "about:blank",
             ],
             preexec_fn=hand_over, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -69,6 +69,7 @@ class Browser:
             if self.run("document.readyState") == "complete" and self.run("location.protocol") == "file:":
                 break
             time.sleep(0.05)
+        self.screenshot()  # until a first picture is drawn, Chromium drops what a mouse does
         self.settle()
 
     def settle(self) -> None:
