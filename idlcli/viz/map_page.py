@@ -1,6 +1,7 @@
 """A map of pictures as one page that needs nothing else: no network, no script from elsewhere, no files beside it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -47,8 +48,7 @@ def write(
         "DATA": json.dumps(data, ensure_ascii=True, separators=(",", ":")).replace("<", "\\u003c"),
     }  # fmt: skip
     page = files("idlcli.viz").joinpath("map_page.html").read_text("utf-8")
-    for name in ("TITLE", "SAID", "FACTS", "DATA", "SHEET"):  # the longest last, so that it is never looked through
-        page = page.replace(f"{{{{{name}}}}}", filled[name])
+    page = re.sub(r"\{\{([A-Z]+)\}\}", lambda match: filled[match[1]], page)  # once: a label may look like a place too
     make_directory(path.parent)
     write_text(path, page)
 

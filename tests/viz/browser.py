@@ -32,7 +32,7 @@ class Browser:
         self._process = subprocess.Popen(
             [
                 str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
-                "--allow-pre-commit-input", "--no-first-run", "--disable-background-networking", f"--user-data-dir={home}",
+                "--no-first-run", "--disable-background-networking", f"--user-data-dir={home}",
                 f"--window-size={width},{height}", "about:blank",
             ],
             preexec_fn=hand_over, close_fds=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
