@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from idlcli.errors import DataError
 from idlcli.experiments import open as opening
 from idlcli.runs import Run, find
 from idlcli.viz import architecture, diagram
@@ -14,6 +15,8 @@ def draw(*, reference: str, out: Path, root: Path) -> dict[str, Any]:
     check_suffix(out)
     run = find(reference, root=root)
     graphs = [architecture.read(model, title=name) for name, model in networks(run).items()]
+    if not graphs:
+        raise DataError(f"{run.name} holds no network that can be drawn.")
     diagram.write(out, graphs, title=f"{run.name}: architecture")
     return {
         "files": [str(out)], "run": str(run.path),

@@ -36,6 +36,8 @@ class Conditions:
     judge: str = "latest"
     """The judge run whose features measure glyphs."""
     count: int = 0
+    most: int = 0
+    """What a path gives at most where no count is asked for; 0: all of it."""
     part: str | None = None
     part_a: str | None = None
     """The part of the first set, where it is another."""
@@ -105,8 +107,9 @@ def open_real(path: Path, part: str | None, conditions: Conditions) -> Opened:
     """Return what lies at a path under these conditions; a part is asked only of a set that has parts."""
     has_parts = (path / "manifest.json").is_file()
     return opening.open_path(
-        path, part=part if has_parts else None, count=conditions.count, seed=conditions.seed, size=conditions.size
-    )
+        path, part=part if has_parts else None, count=conditions.count, most=conditions.most,
+        seed=conditions.seed, size=conditions.size,
+    )  # fmt: skip
 
 
 def _check_parts(found: list[Run | Path], conditions: Conditions) -> None:

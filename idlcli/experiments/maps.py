@@ -53,14 +53,15 @@ def draw(
         of = f"the latent codes of {name}"
     else:
         opened = _pictures(found, conditions)
+        if opened.kind == "features":
+            raise DataError(f"{reference} holds features, not pictures that a map could show.")
+        _column(opened, label)  # before minutes go into features
         extractor = extractor_for(conditions, opened)
         points = measure(opened, extractor, FeatureCache(conditions.cache), progress(reference)).features
         of = f"{name} in the features of {extractor.name}"
-    if opened.kind == "features":
-        raise DataError(f"{reference} holds features, not pictures that a map could show.")
+    column = _column(opened, label)
     mapped = tsne.embed(points=points, perplexity=perplexity, seed=conditions.seed)
     likeness = neighbour_likeness(positions=mapped.positions, images=opened.array, seed=conditions.seed)
-    column = _column(opened, label)
     shared = same_label(positions=mapped.positions, codes=opened.labels[column].codes) if column else None
     colouring = maps.colour_by(title=column, texts=opened.labels[column].texts()) if column else None
     title = f"t-SNE of {of} ({len(points):,} points, perplexity {mapped.perplexity:.3g})"
@@ -99,7 +100,7 @@ def draw(
 def _codes(run: Run, data: str | None, conditions: Conditions) -> tuple[Opened, NDArray[Any]]:
     model = opening.model_of(run)
     if hasattr(model, "encode"):
-        opened = _limited(lambda count: pictures_of(run, data, replace(conditions, count=count)), conditions.count)
+        opened = pictures_of(run, data, replace(conditions, most=COUNT))
         return opened, np.asarray(model.encode(np.asarray(opened.array)))
     count = conditions.count or COUNT
     codes = rng(conditions.seed, "map").normal(size=(count, settings_of(run).latent)).astype(np.float32)
@@ -111,15 +112,7 @@ def _codes(run: Run, data: str | None, conditions: Conditions) -> tuple[Opened, 
 def _pictures(found: Run | Path, conditions: Conditions) -> Opened:
     if isinstance(found, Run):
         return opening.open_run(found, count=conditions.count or COUNT, seed=conditions.seed)
-    return _limited(lambda count: open_real(found, conditions.part, replace(conditions, count=count)), conditions.count)
-
-
-def _limited(take: Callable[[int], Opened], count: int) -> Opened:
-    """Take as many as were asked for, else the usual number, else all where there are fewer."""
-    if count:
-        return take(count)
-    everything = take(0)
-    return everything if len(everything.array) <= COUNT else take(COUNT)
+    return open_real(found, conditions.part, replace(conditions, most=COUNT))
 
 
 def _column(opened: Opened, label: str | None) -> str | None:

@@ -117,31 +117,61 @@ def open_run(run: Run, *, count: int, seed: int) -> Opened:
     return Opened(images, "images", about, False, np.arange(count), {})
 
 
-def open_path(path: Path, *, part: str | None = None, count: int = 0, seed: int = 0, size: int = RAW_SIZE) -> Opened:
+def open_path(
+    path: Path, *, part: str | None = None, count: int = 0, most: int = 0, seed: int = 0, size: int = RAW_SIZE
+) -> Opened:
     """Return what lies at ``path``: of a built set its ``part`` (the test part, unless said otherwise).
 
-    With ``count``, that many, chosen by ``seed``; else all. Pictures of a zip or a directory become squares of
-    ``size`` as `idl data build faces` makes them; those that cannot be read are left out and counted in ``about``.
-    Raises :class:`DataError` where there is nothing usable or less than ``count``, :class:`UsageError` where a part
-    is asked of what has none.
+    With ``count``, that many, chosen by ``seed``; else all, or ``most`` of them where there are more. Pictures of a
+    zip or a directory become squares of ``size`` as `idl data build faces` makes them; those that cannot be read are
+    left out and counted in ``about``. Raises :class:`DataError` where there is nothing usable or less than ``count``,
+    :class:`UsageError` where a part is asked of what has none.
     """
     if (path / "manifest.json").is_file():
-        return _built(path, part or "test", count, seed)
+        return _built(path, part or "test", _Choice(count, most, seed))
     kind = sources.kind_of(path=path)
     if part is not None:
         raise UsageError(f"--part {part} does not apply to {path}.", hint="Only sets made by `idl data build` have it.")
-    return _rows(path, count, seed) if kind == "npy" else _pictures(path, count, seed, size)
+    choice = _Choice(count, most, seed)
+    return _rows(path, choice) if kind == "npy" else _pictures(path, choice, size)
 
 
-def _built(path: Path, part: str, count: int, seed: int) -> Opened:
+@dataclasses.dataclass(frozen=True)
+class _Choice:
+    """How many are wanted (0: all, or at most ``most`` where that is not 0), and the seed that chooses them."""
+
+    count: int
+    most: int
+    seed: int
+
+    def wanted(self, available: int) -> int:
+        """Return how many to choose of so many; 0 is all of them."""
+        return self.count or (self.most if 0 < self.most < available else 0)
+
+    def rows(self, available: int, path: Path) -> NDArray[np.int64]:
+        """Return the sorted places of those chosen."""
+        count = self.wanted(available)
+        if count > available:
+            raise DataError(f"{path} holds {available:,}, fewer than --count {count:,}.", hint="Lower --count.")
+        if not count:
+            return np.arange(available, dtype=np.int64)
+        return np.sort(rng(self.seed, "evaluation").permutation(available)[:count]).astype(np.int64)
+
+    def seed_for(self, available: int) -> int | None:
+        """Return the seed where it chose anything."""
+        return self.seed if self.wanted(available) else None
+
+
+def _built(path: Path, part: str, choice: _Choice) -> Opened:
     faces = face_set.load(path=path)
     everything = np.arange(len(faces.images), dtype=np.int64)
     rows = {"test": faces.test_indices, "train": faces.train_indices, "all": everything}[part]
     if not len(rows):
         raise DataError(f"{path} has no {part} part.", hint="Use --part all.")
-    rows = rows[_choose(len(rows), count, seed, path)]
+    seed = choice.seed_for(len(rows))
+    rows = rows[choice.rows(len(rows), path)]
     about = {
-        "path": str(path), "what": "data set", "n": len(rows), "part": part, "seed": seed if count else None,
+        "path": str(path), "what": "data set", "n": len(rows), "part": part, "seed": seed,
         "data_sha256": (faces.manifest.get("images") or {}).get("sha256"),
     }  # fmt: skip
     labels = {name: Column(column.words, column.codes[rows]) for name, column in faces.labels.items()}
@@ -149,14 +179,14 @@ def _built(path: Path, part: str, count: int, seed: int) -> Opened:
     return Opened(faces.images if whole else faces.images[rows], "images", about, True, rows, labels)
 
 
-def _rows(path: Path, count: int, seed: int) -> Opened:
+def _rows(path: Path, choice: _Choice) -> Opened:
     try:
         array = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # a hostile header may fail anywhere in its parser
         reason = " ".join(str(error).split())[:120].rstrip(".")
         raise DataError(f"{path} is not a whole .npy of numbers: {reason}.") from error
     kind = _kind_of_array(path, array)
-    rows = _choose(len(array), count, seed, path)
+    rows = choice.rows(len(array), path)
     chosen = np.asarray(array if len(rows) == len(array) else array[rows])
     if kind == "images" and chosen.dtype != np.uint8:
         if not ((chosen >= 0) & (chosen <= 1)).all():  # NaN fails both
@@ -164,7 +194,8 @@ def _rows(path: Path, count: int, seed: int) -> Opened:
         chosen = np.rint(chosen * 255).astype(np.uint8)
     if kind == "images" and chosen.ndim == 3:
         chosen = np.repeat(chosen[..., None], 3, axis=-1)
-    about = {"path": str(path), "what": f"npy of {kind}", "n": len(rows), "part": None, "seed": seed if count else None}
+    seed = choice.seed_for(len(array))
+    about = {"path": str(path), "what": f"npy of {kind}", "n": len(rows), "part": None, "seed": seed}
     return Opened(chosen, kind, about, True, rows, {})
 
 
@@ -185,14 +216,15 @@ def _kind_of_array(path: Path, array: NDArray[Any]) -> Kind:
     )
 
 
-def _pictures(path: Path, count: int, seed: int, size: int) -> Opened:
+def _pictures(path: Path, choice: _Choice, size: int) -> Opened:
     from idlcli.data import pictures  # Pillow: only for a raw source
 
     found: list[tuple[int, NDArray[np.uint8]]] = []
     skipped = 0
     with sources.open_source(path=path) as source:
         total = len(source.names)
-        order = rng(seed, "evaluation").permutation(total).tolist() if count else range(total)
+        count = choice.wanted(total)
+        order = rng(choice.seed, "evaluation").permutation(total).tolist() if count else range(total)
         for row in order:
             try:
                 found.append((row, pictures.decode(content=source.load(row), size=size, name=source.names[row]).pixels))
@@ -200,24 +232,15 @@ def _pictures(path: Path, count: int, seed: int, size: int) -> Opened:
                 skipped += 1
             if len(found) == count > 0:
                 break
-    if not found or len(found) < count:
+    if not found or len(found) < choice.count:
         raise DataError(
-            f"{path} holds {len(found):,} pictures that can be read{f', not {count:,}' if count else ''}.",
+            f"{path} holds {len(found):,} pictures that can be read{f', not {count:,}' if choice.count else ''}.",
             hint=f"idl data check {path} says why.",
         )
     found.sort(key=lambda one: one[0])
     about = {
-        "path": str(path), "what": source.kind, "n": len(found), "part": None, "seed": seed if count else None,
+        "path": str(path), "what": source.kind, "n": len(found), "part": None, "seed": choice.seed_for(total),
         "size": size, "skipped": skipped + len(source.skipped),
     }  # fmt: skip
     rows = np.array([row for row, _ in found], np.int64)
     return Opened(np.stack([pixels for _, pixels in found]), "images", about, True, rows, {})
-
-
-def _choose(available: int, count: int, seed: int, path: Path) -> NDArray[np.int64]:
-    """Return the sorted places of ``count`` of ``available``, or of all where ``count`` is 0."""
-    if count > available:
-        raise DataError(f"{path} holds {available:,}, fewer than --count {count:,}.", hint="Lower --count.")
-    if not count:
-        return np.arange(available, dtype=np.int64)
-    return np.sort(rng(seed, "evaluation").permutation(available)[:count]).astype(np.int64)

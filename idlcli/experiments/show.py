@@ -11,7 +11,6 @@ from idlcli.errors import DataError
 from idlcli.experiments import open as opening
 from idlcli.experiments.driver import settings_of
 from idlcli.experiments.evaluate import Conditions, open_real
-from idlcli.experiments.open import Opened
 from idlcli.experiments.reconstruct import pictures_of, reconstructed
 from idlcli.runs import Run, find
 from idlcli.seeds import rng
@@ -29,7 +28,7 @@ def draw_grid(*, reference: str, data: str | None, out: Path, columns: int, cond
     check_suffix(out)
     found = opening.locate(reference, root=conditions.root, kinds=opening.PAINTERS)
     if not isinstance(found, Run):
-        opened = _some(found, conditions)
+        opened = open_real(found, conditions.part, replace(conditions, most=COUNT))
         images = opened.array
         if opened.kind == "features":
             raise DataError(f"{reference} holds features, not pictures.")
@@ -38,7 +37,7 @@ def draw_grid(*, reference: str, data: str | None, out: Path, columns: int, cond
         opened = opening.open_run(found, count=conditions.count or COUNT, seed=conditions.seed)
         images, wide = opened.array, columns or _square(opened.array)
     else:
-        opened = pictures_of(found, data, _limited(conditions, COUNT // 2))
+        opened = pictures_of(found, data, replace(conditions, most=COUNT // 2))
         wide = columns or 8
         images = _paired(opened.array, reconstructed(found, model, opened), wide)
     grids.write_picture(out, grids.grid(images, columns=wide))
@@ -60,26 +59,13 @@ def draw_walk(
     if gaussian:
         ends = rng(conditions.seed, "walk").normal(size=(stops, settings_of(run).latent))
     else:
-        ends = np.asarray(model.encode(np.asarray(pictures_of(run, data, _limited(conditions, stops)).array)))
+        ends = np.asarray(model.encode(np.asarray(pictures_of(run, data, replace(conditions, count=stops)).array)))
     codes = walks.path_between(ends.reshape(len(ends), -1), steps=steps, spherical=gaussian)
     shaped = codes.reshape(-1, *ends.shape[1:]).astype(np.float32)
     images = np.asarray(model.decode(shaped))
     walks.write(out, images.reshape(len(codes), steps, *images.shape[1:]))
     about = {"run": str(run.path), "seed": conditions.seed, "between": "draws" if gaussian else "codes of pictures"}
     return {"files": [str(out)], "stops": stops, "steps": steps, "spherical": gaussian, "conditions": about}
-
-
-def _some(path: Path, conditions: Conditions) -> Opened:
-    if conditions.count:
-        return open_real(path, conditions.part, conditions)
-    everything = open_real(path, conditions.part, conditions)
-    if len(everything.array) <= COUNT:
-        return everything
-    return open_real(path, conditions.part, _limited(conditions, COUNT))
-
-
-def _limited(conditions: Conditions, count: int) -> Conditions:
-    return replace(conditions, count=conditions.count or count)
 
 
 def _square(images: NDArray[Any]) -> int:
