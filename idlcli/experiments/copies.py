@@ -39,7 +39,9 @@ def look(
     found = opening.locate(a, root=conditions.root, kinds=opening.SAMPLERS)
     if data is None and not isinstance(found, Run):
         raise UsageError("Give the data set that the samples were trained on.", hint="idl eval neighbours A DATA")
-    place = Path(data if data is not None else settings_of(found).data)  # type: ignore[arg-type]
+    place = opening.place_of(data if data is not None else settings_of(found).data)  # type: ignore[arg-type]
+    if not (place / "manifest.json").is_file():
+        raise DataError(f"{place} is not a set with a training part.", hint="Make one: idl data build faces --source.")
     train, held_out = (opening.open_path(place, part=part) for part in ("train", "test"))
     if isinstance(found, Run):
         samples = opening.open_run(found, count=conditions.count or SAMPLES, seed=conditions.seed)

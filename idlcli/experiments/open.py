@@ -93,6 +93,13 @@ def locate(reference: str, *, root: Path, kinds: Sequence[str] = ()) -> Run | Pa
         ) from error
 
 
+def place_of(text: str) -> Path:
+    """Return the path that a word means; an empty one would mean where the command is run, and is refused."""
+    if not text:
+        raise DataError("An empty path is no place for pictures.")
+    return Path(text)
+
+
 def model_of(run: Run, *, needs: str = "") -> Any:
     """Return the trained model of a run of faces, which must be able to do what ``needs`` names.
 

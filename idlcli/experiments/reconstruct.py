@@ -1,7 +1,6 @@
 """How well a run's code keeps a picture: what `idl eval mse` returns."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,9 +41,10 @@ def score(*, run: str, data: str | None, conditions: Conditions) -> dict[str, An
 
 def pictures_of(run: Run, data: str | None, conditions: Conditions) -> Opened:
     """Return the pictures to show a run: of ``data``, else of the data set it was made with (where it lay then)."""
-    opened = open_real(Path(data or settings_of(run).data), conditions.part, conditions)
+    place = opening.place_of(data if data is not None else settings_of(run).data)
+    opened = open_real(place, conditions.part, conditions)
     if opened.kind != "images":
-        raise DataError(f"{data} holds {opened.kind}, not pictures.")
+        raise DataError(f"{place} holds {opened.kind}, not pictures.")
     if len(opened.array) < 2:
         raise DataError(f"{opened.about['path']} holds one picture; an error of a mean needs two.")
     return opened

