@@ -49,7 +49,7 @@ def look(
         samples = opening.open_path(found, count=conditions.count, seed=conditions.seed, size=train.array.shape[1])
     if min(len(train.array), len(held_out.array), len(samples.array)) < NEAREST + 1:
         raise DataError(f"Too few to compare: {len(samples.array)} samples, {len(train.array)} training pictures.")
-    extractor = extractor_for(conditions, samples, train)
+    extractor = extractor_for(conditions, [samples.kind, train.kind])
     cache = FeatureCache(conditions.cache)
     ours, known, fresh = (
         measure(side, extractor, cache, progress(words)).features

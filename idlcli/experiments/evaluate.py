@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation import features, frechet, kernel, manifold
-from idlcli.evaluation.features import Extractor, Progress
+from idlcli.evaluation.features import Extractor, Kind, Progress
 from idlcli.evaluation.statistics import FeatureCache
 from idlcli.experiments import open as opening
 from idlcli.experiments.open import Opened
@@ -64,8 +64,7 @@ def compare(
     :class:`DataError` for sides that cannot be had or cannot be compared.
     """
     started = time.perf_counter()
-    first, second = open_pair(a, b, conditions)
-    extractor = extractor_for(conditions, first, second)
+    first, second, extractor = open_pair(a, b, conditions)
     cache = FeatureCache(conditions.cache)
     sides = [
         measure(side, extractor, cache, progress and progress(str(side.about["path"]))) for side in (first, second)
@@ -83,15 +82,21 @@ def compare(
     }  # fmt: skip
 
 
-def open_pair(a: str, b: str, conditions: Conditions) -> tuple[Opened, Opened]:
-    """Return both sides; a run samples as many pictures as the other side has, unless a count is given."""
+def open_pair(a: str, b: str, conditions: Conditions) -> tuple[Opened, Opened, Extractor]:
+    """Return both sides and what measures them; a run samples as many pictures as the other side has, or a count.
+
+    A run samples last: what is wrong with the other side or the features is said before that takes minutes.
+    """
     found = [opening.locate(side, root=conditions.root, kinds=opening.SAMPLERS) for side in (a, b)]
-    parts = [conditions.part_a or conditions.part, conditions.part]
-    _check_parts(found, conditions)
+    has_parts = [isinstance(place, Path) and (place / "manifest.json").is_file() for place in found]
+    _check_parts(has_parts, conditions)
+    asked = (conditions.part_a or conditions.part, conditions.part)
+    parts = [part if has else None for part, has in zip(asked, has_parts, strict=True)]
     opened: list[Opened | None] = [
         None if isinstance(place, Run) else open_real(place, part, conditions)
         for place, part in zip(found, parts, strict=True)
     ]
+    extractor = extractor_for(conditions, ["images" if side is None else side.kind for side in opened])
     there = [len(side.array) for side in opened if side is not None]
     count = conditions.count or min(there[0] if there else FEW, MOST_SAMPLES)
     both = [
@@ -100,32 +105,28 @@ def open_pair(a: str, b: str, conditions: Conditions) -> tuple[Opened, Opened]:
     ]
     assert both[0] is not None
     assert both[1] is not None
-    return both[0], both[1]
+    return both[0], both[1], extractor
 
 
 def open_real(path: Path, part: str | None, conditions: Conditions) -> Opened:
-    """Return what lies at a path under these conditions; a part is asked only of a set that has parts."""
-    has_parts = (path / "manifest.json").is_file()
+    """Return what lies at a path under these conditions."""
     return opening.open_path(
-        path, part=part if has_parts else None, count=conditions.count, most=conditions.most,
-        seed=conditions.seed, size=conditions.size,
-    )  # fmt: skip
+        path, part=part, count=conditions.count, most=conditions.most, seed=conditions.seed, size=conditions.size
+    )
 
 
-def _check_parts(found: list[Run | Path], conditions: Conditions) -> None:
+def _check_parts(has_parts: list[bool], conditions: Conditions) -> None:
     """Refuse a part that means nothing to any side it is asked of."""
-    has = [isinstance(place, Path) and (place / "manifest.json").is_file() for place in found]
-    if conditions.part_a is not None and not has[0]:
-        raise UsageError(
-            "--part-a does not apply to the first set.", hint="Only sets made by `idl data build` have parts."
-        )
-    if conditions.part is not None and not any(has):
-        raise UsageError("--part applies to neither set.", hint="Only sets made by `idl data build` have parts.")
+    hint = "Only sets made by `idl data build` have parts."
+    if conditions.part_a is not None and not has_parts[0]:
+        raise UsageError("--part-a does not apply to the first set.", hint=hint)
+    if conditions.part is not None and not any(has_parts):
+        raise UsageError("--part applies to neither set.", hint=hint)
 
 
-def extractor_for(conditions: Conditions, *sides: Opened) -> Extractor:
-    """Return the features that fit all sides."""
-    name = features.choose(name=conditions.features, kinds=[side.kind for side in sides])
+def extractor_for(conditions: Conditions, kinds: Iterable[Kind]) -> Extractor:
+    """Return the features that fit sides of these kinds."""
+    name = features.choose(name=conditions.features, kinds=kinds)
     if conditions.weights is not None and name in ("none", "judge"):
         raise UsageError(f"--weights does not apply to --features {name}.")
     if name == "none":

@@ -56,7 +56,7 @@ def draw(
         if opened.kind == "features":
             raise DataError(f"{reference} holds features, not pictures that a map could show.")
         _column(opened, label)  # before minutes go into features
-        extractor = extractor_for(conditions, opened)
+        extractor = extractor_for(conditions, [opened.kind])
         points = measure(opened, extractor, FeatureCache(conditions.cache), progress(reference)).features
         of = f"{name} in the features of {extractor.name}"
     column = _column(opened, label)

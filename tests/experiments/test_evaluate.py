@@ -121,7 +121,7 @@ def test_real_features_are_kept_and_samples_are_not(face_runs, built_faces, cond
     assert quick[3:] == [48, 48]  # a run makes as many as the other side has
     assert fid(part="train", count=20, seed=1)["n"] == [20, 20]
     assert fid(cache=None)["cached"] == [False, False]
-    assert fid(features="inception")["cached"] == [False, False]
+    assert fid(features="inception", weights=face_runs["gan"] / "config.json")["cached"] == [False, False]
     assert [path.parent.name for path in conditions.cache.iterdir()] == ["cache"] * 4
 
 
@@ -160,7 +160,7 @@ def test_pictures_of_other_sizes_and_left_out_ones_are_warned_of(built_faces, co
     np.save(tmp_path / "large.npy", np.random.default_rng(0).integers(0, 256, (12, 32, 40, 3), dtype=np.uint8))
     with pytest.raises(DataError, match="width"):
         compare(metric="kid", a=str(tmp_path / "large.npy"), b=str(built_faces), conditions=conditions)
-    first, second = evaluate.open_pair(str(tmp_path / "large.npy"), str(built_faces), conditions)
+    first, second, _ = evaluate.open_pair(str(tmp_path / "large.npy"), str(built_faces), conditions)
     said = evaluate._warnings("kid", first, second)
     assert any("32x40 against 32x32" in warning for warning in said)
     first.about["skipped"] = 3
@@ -192,6 +192,16 @@ def test_glyphs_are_measured_by_the_judge(finished_judge, conditions, tmp_path, 
     )
     with pytest.raises(DataError, match="judge"):
         compare(metric="fid", a=str(tmp_path / "a.npy"), b=str(tmp_path / "b.npy"), conditions=conditions)
+
+
+def test_weights_that_are_missing_are_said_before_a_run_samples(face_runs, built_faces, conditions, monkeypatch):
+    def sample(*_):
+        raise AssertionError("sampled")
+
+    monkeypatch.setattr("stand_in.Both.sample", sample)
+    changed = dataclasses.replace(conditions, features="inception-fid")
+    with pytest.raises(DataError, match="FID Inception"):
+        compare(metric="fid", a="vae-s0", b=str(built_faces), conditions=changed)
 
 
 # Reconstructions
