@@ -122,15 +122,18 @@ def size(m: Measure) -> Iterator[str]:
         yield f"| {n:,} | {said[0]} | {said[1]} | {said[2]} | {said[3]} |"
 
 
+def both(what: str, found: np.ndarray, same: np.ndarray, rest: np.ndarray) -> str:
+    return f"| {what} | {frechet_distance_of_features(samples=found, reference=same):.2f} | {fid(found, rest)} |"
+
+
 def resize(m: Measure) -> Iterator[str]:
     half, rest = m.halves
     base = m.of(m.faces)
     yield "| made 64x64 by | FID to the same pictures by hamming | FID to the other half by hamming |\n|---|---|---|"
     for name, how in RESAMPLING.items():
-        found = m.of(m.resized(how)[half])
-        yield f"| {name} | {frechet_distance_of_features(samples=found, reference=base[half]):.3f} | {fid(found, base[rest])} |"
-    large = m.of(np.stack([np.asarray(image.resize((96, 96))) for image in m.originals])[half])
-    yield f"| not made smaller: 96x96 | {frechet_distance_of_features(samples=large, reference=base[half]):.3f} | {fid(large, base[rest])} |"
+        yield both(name, m.of(m.resized(how)[half]), base[half], base[rest])
+    large = np.stack([np.asarray(image.resize((96, 96))) for image in m.originals])
+    yield both("not made smaller: 96x96", m.of(large[half]), base[half], base[rest])
 
 
 def jpeg(m: Measure) -> Iterator[str]:
@@ -143,23 +146,17 @@ def jpeg(m: Measure) -> Iterator[str]:
             buffer = io.BytesIO()
             Image.fromarray(image).save(buffer, "JPEG", quality=quality)
             saved.append(np.asarray(Image.open(buffer)))
-        found = m.of(np.stack(saved))
-        yield f"| JPEG {quality} | {frechet_distance_of_features(samples=found, reference=base[half]):.3f} | {fid(found, base[rest])} |"
+        yield both(f"JPEG {quality}", m.of(np.stack(saved)), base[half], base[rest])
 
 
 def split(m: Measure) -> Iterator[str]:
     base = m.of(m.faces)
-    half, rest = m.halves
-    yield "| samples | against the training half | against the held-out half |\n|---|---|---|"
-    n = len(half) // 2
-    for what, rows in (("copies of training pictures", half[:n]), ("new pictures", rest[:n])):
-        values = [
-            frechet_distance_of_features(samples=base[rows], reference=base[against])
-            for against in (half[n:], rest[n:])
-        ]
-        whole = [frechet_distance_of_features(samples=base[rows], reference=base[against]) for against in (half, rest)]
-        yield f"| {what} | {whole[0]:.3f} | {whole[1]:.3f} |"
-        yield f"| {what}, those themselves left out | {values[0]:.3f} | {values[1]:.3f} |"
+    train, held_out = m.halves
+    yield "| samples | n | against the training half | against the held-out half |\n|---|---|---|---|"
+    n = len(train) // 2
+    for what, rows in (("copies of training pictures", train[:n]), ("pictures of the held-out half", held_out[:n])):
+        found = [frechet_distance_of_features(samples=base[rows], reference=base[half]) for half in (train, held_out)]
+        yield f"| {what} | {n:,} | {found[0]:.2f} | {found[1]:.2f} |"
 
 
 def precision(m: Measure) -> Iterator[str]:
@@ -187,11 +184,10 @@ def precision(m: Measure) -> Iterator[str]:
         x, y = (rounded(values, kind) for values in (a, b))
         said = kind if isinstance(kind, str) else kind.__name__
         yield f"| features rounded to {said} | {frechet_distance_of_features(samples=x, reference=y):.9f} |"
-    dithered = m.faces[half].astype(np.float32) / 255
-    found = m.lite0.extract(
-        np.clip(dithered + np.random.default_rng(0).uniform(-0.5, 0.5, dithered.shape) / 255, 0, 1), None
-    )
-    yield f"| pixels as floats that 8 bits would round | {frechet_distance_of_features(samples=found, reference=b):.9f} |"
+    shift = np.random.default_rng(0).uniform(-0.5, 0.5, m.faces[half].shape)
+    found = m.lite0.extract(np.clip((m.faces[half] + shift) / 255, 0, 1), None)
+    value = frechet_distance_of_features(samples=found, reference=b)
+    yield f"| pixels as floats that 8 bits would round | {value:.9f} |"
 
 
 def rounded(values: np.ndarray, kind: object) -> np.ndarray:
