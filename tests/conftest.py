@@ -192,6 +192,24 @@ def finished_run(shared: Path, built_arithmetic: Path) -> Path:
     return run
 
 
+@pytest.fixture(scope="session")
+def written_runs(shared: Path, built_arithmetic: Path) -> Path:
+    """A directory with the runs `judge`, `reader` (image-text) and `writer` (text-image), hardly trained. Read only."""
+
+    def make(place: Path) -> None:
+        common = ("--data", str(built_arithmetic), "--epochs", "1", "--steps-per-epoch", "2", "--jit", "off", "--json")
+        small = (*common, "--architecture", "columns", "--units", "4", "--column-units", "4", "--readout-units", "4")
+        for words in (
+            ("judge", "train", "--name", "judge", "--width", "2", *common),
+            ("seq2seq", "train", "--name", "reader", "--mode", "image-text", "--reader-width", "2", *small),
+            ("seq2seq", "train", "--name", "writer", "--mode", "text-image", "--judge", "judge", "--writer-width", "4",
+             "--style-size", "2", *small),
+        ):  # fmt: skip
+            assert run_idl(*words, home=place, cwd=place).data["epochs"] == 1
+
+    return _made_once(shared / "written", make) / "runs"
+
+
 @pytest.fixture
 def trained_run(finished_run: Path, tmp_path: Path) -> Path:
     """A copy of the trained run, at runs/ of the working directory, that the test may change."""

@@ -31,7 +31,8 @@ def diversity(
     ``written`` digits, ``real`` ones of the test pool and those of the ``train`` pool are float (N, 28, 28) in [0, 1]
     with labels int (N,); ``features`` turns such an array into features (N, d). ``spread``: standard deviation of a
     pixel within its class, over that of real digits; ``sharpness``: mean absolute gradient over that of real digits;
-    ``nearest``: distance to the nearest training digit of the class, over that of real digits, which did not train;
+    ``nearest``: distance to the nearest training digit of the class, over that of real digits, which did not train
+    (None where they did: the pools are shared);
     ``kid``: kernel distance to real digits in ``features``. Real digits are drawn class by class as often as written.
     """
     generator = rng(seed, "diversity")
@@ -46,7 +47,7 @@ def diversity(
         "n": len(written),
         "spread": _spread(written, written_labels) / _spread(twins, written_labels),
         "sharpness": _sharpness(written) / _sharpness(twins),
-        "nearest": float(distances[0].mean() / distances[1].mean()),
+        "nearest": float(distances[0].mean() / distances[1].mean()) if distances[1].any() else None,
         "kid": kid.mean,
         "kid_std": kid.std,
     }

@@ -54,3 +54,7 @@ def test_noise_is_far_from_handwriting_and_copies_are_too_near(real):
     assert compare(real, noise, labels)["sharpness"] > 2
     copies, copied_labels = real[0]
     assert compare(real, copies, copied_labels)["nearest"] == 0
+
+
+def test_where_the_pools_are_shared_nothing_is_new(real):
+    assert compare([real[0], real[0]], *real[2])["nearest"] is None
