@@ -24,6 +24,9 @@ LabelOption = Annotated[
     str | None, typer.Option("--label", metavar="WORD", help="Faces of this label only (of a run with --condition).")
 ]
 StepsOption = Annotated[int, typer.Option("--steps", min=1, max=1000, help="Pictures from one face to the next.")]
+DataOption = Annotated[
+    str | None, typer.Option("--data", metavar="DIR", help="Take the held-out faces of this set, not of the run's own.")
+]
 Draw = Callable[[int, int], Any]
 """(count, seed) -> codes (count, latent)."""
 

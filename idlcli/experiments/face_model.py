@@ -111,6 +111,11 @@ def to_pixels(values: np.ndarray) -> Images:
     return np.rint(np.clip(values, 0.0, 1.0) * 255).astype(np.uint8)
 
 
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-logits)), which cannot overflow this way."""
+    return 0.5 * (1 + np.tanh(logits / 2))
+
+
 def in_chunks(count: int) -> list[slice]:
     """Return the parts of ``count`` rows that fit in memory as floats."""
     return [slice(start, start + CHUNK) for start in range(0, count, CHUNK)]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from idlcli.errors import DataError, UsageError
 from idlcli.experiments.driver import fingerprint
 from idlcli.runs import Run
 from idlcli.seeds import rng
-from idlcli.settings.faces import FaceTrainSettings
+from idlcli.settings.faces import FaceTrainSettings, SamplingSettings
 from idlcli.settings.resolve import did_you_mean
 from idlcli.viz import grids
 
@@ -63,13 +64,14 @@ def prepare(settings: FaceTrainSettings, *, depth: int | None) -> Prepared:
     if not len(test):
         raise DataError(f"{settings.data} holds no image out of training.", hint="Build a larger set of faces.")
     labels, condition = None, None
-    if settings.condition:
-        labels, words = _labels(faces, settings.condition)
+    told = settings.condition if isinstance(settings, SamplingSettings) else ""
+    if told:
+        labels, words = _labels(faces, told)
         train, test = train[labels[train] >= 0], test[labels[test] >= 0]
         if not len(train) or not len(test):
-            raise DataError(f"{settings.data}: too few images have a {settings.condition!r:.60} to train and test on.")
+            raise DataError(f"{settings.data}: too few images have a {told!r:.60} to train and test on.")
         counts = np.bincount(labels[train], minlength=len(words)).tolist()
-        condition = {"name": settings.condition, "words": list(words), "counts": counts}
+        condition = {"name": told, "words": list(words), "counts": counts}
     train = train[: settings.limit or None]
     about = {
         "path": settings.data, "kind": "faces", "fingerprint": fingerprint(faces.manifest), "size": faces.size,
@@ -116,6 +118,13 @@ def batches(prepared: Prepared) -> Batches:
         count=len(rows), batch_size=settings.batch_size, seed=settings.seed, fetch=fetch,
         steps_per_epoch=settings.steps_per_epoch,
     )  # fmt: skip
+
+
+def slug(settings: Any, *, kind: str, matters: str) -> str:
+    """Return what a run on faces is called: its kind, the label it is told, what ``matters``, batch and seed."""
+    told = settings.condition if isinstance(settings, SamplingSettings) else ""
+    told = f"-{told}" if re.fullmatch(r"[A-Za-z0-9._-]{1,20}", told) else ""
+    return f"{kind}-faces{told}-{matters}-b{settings.batch_size}-s{settings.seed}"
 
 
 def uses_jit(settings: FaceTrainSettings) -> bool:

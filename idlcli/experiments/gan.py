@@ -21,8 +21,7 @@ ALIKE = 0.25
 
 def slug(settings: GanSettings) -> str:
     """Return what matters of the settings, for the run's name."""
-    told = f"-{settings.condition}" if settings.condition.isidentifier() else ""
-    return f"gan-faces{told}-z{settings.latent}-w{settings.width}-b{settings.batch_size}-s{settings.seed}"
+    return face_task.slug(settings, kind="gan", matters=f"z{settings.latent}-w{settings.width}")
 
 
 def prepare(settings: GanSettings) -> Prepared:

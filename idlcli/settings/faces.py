@@ -1,4 +1,4 @@
-"""The settings that every training on faces shares, and those that every autoencoder shares."""
+"""The settings that every training on faces shares, and those that some of them share."""
 
 import dataclasses
 from typing import ClassVar, Literal
@@ -18,9 +18,6 @@ class FaceTrainSettings(TrainSettings):
     limit: int = setting(
         0, "Train on the first N training images only; 0: on all of them.", low=0, high=10_000_000, group="Task"
     )
-    condition: str = setting(
-        "", "Label column the model is told, so that `sample --label` works, e.g. hair-color.", group="Task"
-    )
     augment: Literal["off", "flip", "paper"] = setting(
         "off", "What is done to a training image: a mirror image of half of them (flip), and a turn, a shift and a zoom (paper).",
         group="Training",
@@ -32,6 +29,15 @@ class FaceTrainSettings(TrainSettings):
         5, "Epochs between two looks at the held-out images; the last epoch always has one.", low=1, high=1_000_000,
         group="Training",
     )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamplingSettings(FaceTrainSettings):
+    """What every model takes that new faces are drawn from."""
+
+    condition: str = setting(
+        "", "Label column the model is told, so that `sample --label` works, e.g. hair-color.", group="Task"
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

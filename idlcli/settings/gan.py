@@ -3,12 +3,12 @@
 import dataclasses
 from typing import Literal
 
-from idlcli.settings.faces import FaceTrainSettings
+from idlcli.settings.faces import SamplingSettings
 from idlcli.settings.fields import setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GanSettings(FaceTrainSettings):
+class GanSettings(SamplingSettings):
     """A generative adversarial network: a generator of faces and a discriminator that tells them from real ones."""
 
     latent: int = setting(100, "Size of the latent vector.", low=1, high=4096, group="Model")

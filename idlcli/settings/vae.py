@@ -3,12 +3,12 @@
 import dataclasses
 from typing import Literal
 
-from idlcli.settings.faces import AutoencoderSettings
+from idlcli.settings.faces import AutoencoderSettings, SamplingSettings
 from idlcli.settings.fields import setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VaeSettings(AutoencoderSettings):
+class VaeSettings(AutoencoderSettings, SamplingSettings):
     """A variational autoencoder: faces to Gaussian codes and back, and new faces from drawn codes."""
 
     latent: int = setting(64, "Size of the code.", low=1, high=4096, group="Model")
