@@ -199,7 +199,7 @@ class TrainedVae(FaceModel):
         return self.mixture.draw(count=count, generator=rng(seed, "mixture"))
 
     def sample(self, count: int, seed: int, *, label: str | None = None, prior: str = "normal") -> Images:
-        """Return ``count`` faces of codes drawn from the ``prior``, normal or mixture; the first of more are the same."""
+        """Return ``count`` faces of codes from the ``prior``, normal or mixture; the first of more are the same."""
         labels = self.labels(count=count, seed=seed, label=label)
         return self.decode((self.draw_mixture if prior == "mixture" else self.draw)(count, seed), labels)
 
