@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from idlcli.errors import DataError, UsageError
+from idlcli.experiments import face_task
 from idlcli.experiments.driver import settings_of
 from idlcli.experiments.face_task import Images
 from idlcli.files import read_json_object
@@ -29,6 +30,10 @@ class FaceModel:
         size, condition = about.get("size"), about.get("condition")
         if type(size) is not int or not 8 <= size <= 512 or not _is_condition(condition):
             raise DataError(f"{run.path / 'data.json'} does not say which images the run was made for.")
+        try:
+            face_task.check_side(size, depth=getattr(self.settings, "depth", None))
+        except UsageError as error:
+            raise DataError(f"{run.path / 'data.json'}: {error.message}") from error
         self.size, self.data = size, about
         self.words: tuple[str, ...] = tuple(condition["words"]) if condition else ()
         self._counts = np.array(condition["counts"], float) if condition else np.zeros(0)

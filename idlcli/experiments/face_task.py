@@ -59,7 +59,7 @@ def prepare(settings: FaceTrainSettings, *, depth: int | None) -> Prepared:
     Raises :class:`DataError` for a set that cannot be used and :class:`UsageError` for a label it does not have.
     """
     faces = face_set.load(path=Path(settings.data))
-    _check_side(faces.size, depth)
+    check_side(faces.size, depth=depth)
     train, test = faces.train_indices, faces.test_indices
     if not len(test):
         raise DataError(f"{settings.data} holds no image out of training.", hint="Build a larger set of faces.")
@@ -81,7 +81,8 @@ def prepare(settings: FaceTrainSettings, *, depth: int | None) -> Prepared:
     return Prepared(settings, about, faces, train, test, labels)
 
 
-def _check_side(side: int, depth: int | None) -> None:
+def check_side(side: int, *, depth: int | None) -> None:
+    """Raise :class:`UsageError` unless images of ``side`` pixels can be halved ``depth`` times (None: down to 4)."""
     if depth is None and (side < 8 or side & (side - 1)):
         raise UsageError(
             f"A GAN cannot be made for images of {side} x {side}.",

@@ -38,7 +38,7 @@ TREE = dict(walk())
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """How a command succeeds (``{run}``, ``{data}``, ``{faces}`` and the like are filled in) and how it fails, with its exit and error codes."""
+    """How a command succeeds and how it fails, with its exit and error codes; ``{run}``, ``{faces}`` ... are filled in."""
 
     good: tuple[str, ...]
     bad: tuple[str, ...]
@@ -72,15 +72,21 @@ CASES = {
     "seq2seq solve": Case(("{run}", "3+4"), ("{run}", "123+4"), 2, "usage"),
     "vae train": Case(
         ("--data", "{faces}", "--epochs", "1", "--latent", "4", "--width", "2", "--depth", "2", "--jit", "off"),
-        ("--data", "{faces}", "--depth", "7"), 2, "usage",
+        ("--data", "{faces}", "--depth", "7"),
+        2,
+        "usage",
     ),
     "cae train": Case(
         ("--data", "{faces}", "--epochs", "1", "--codes", "4", "--width", "2", "--depth", "2", "--jit", "off"),
-        ("--data", "nowhere"), 3, "data",
+        ("--data", "nowhere"),
+        3,
+        "data",
     ),
     "gan train": Case(
         ("--data", "{faces}", "--epochs", "1", "--latent", "4", "--width", "2", "--discriminator-width", "2"),
-        ("--data", "{faces}", "--condition", "hair"), 2, "usage",
+        ("--data", "{faces}", "--condition", "hair"),
+        2,
+        "usage",
     ),
     "vae sample": Case(("{vae}", "--count", "4", "--out", "faces.npy"), ("{gan}",), 3, "data"),
     "vae reconstruct": Case(("{vae}", "--count", "4", "--out", "faces.png"), ("{vae}", "--count", "0"), 2, "usage"),

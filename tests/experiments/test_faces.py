@@ -1,4 +1,4 @@
-"""The trainings on faces: the same on every engine, resumed to the bit, held-out faces held out, faces for every code."""
+"""The trainings on faces: the same on every engine, resumed to the bit, nothing held out is fed, a face a code."""
 
 import dataclasses
 import json
@@ -36,9 +36,7 @@ def kind_of(name):
 
 
 def built(name, settings):
-    return EXPERIMENTS[kind_of(name)].build(
-        settings, size=SIZE, **({} if kind_of(name) == "cae" else {"classes": 0})
-    )
+    return EXPERIMENTS[kind_of(name)].build(settings, size=SIZE, **({} if kind_of(name) == "cae" else {"classes": 0}))
 
 
 def first_steps(name, patch):
@@ -342,9 +340,7 @@ def test_the_last_look_at_the_held_out_faces_is_what_the_metrics_say(face_runs):
             assert run.log()[-1][f"test_{name}"] == run.metrics()["test"][name]
 
 
-@pytest.mark.parametrize(
-    ("d_loss", "spread", "count"), [(0.3, 0.9, 0), (0.005, 0.9, 1), (0.3, 0.1, 1), (0.0, 0.0, 2)]
-)
+@pytest.mark.parametrize(("d_loss", "spread", "count"), [(0.3, 0.9, 0), (0.005, 0.9, 1), (0.3, 0.1, 1), (0.0, 0.0, 2)])
 def test_a_collapse_is_said(d_loss, spread, count):
     assert len(gan.warnings(d_loss=d_loss, spread=spread)) == count
 

@@ -12,7 +12,9 @@ def made(kind):
     from idlcli.models.spectral import SpectralConv2D, SpectralDense
 
     layer = (
-        SpectralConv2D(5, 4, strides=2, padding="same", name="layer") if kind == "conv" else SpectralDense(5, name="layer")
+        SpectralConv2D(5, 4, strides=2, padding="same", name="layer")
+        if kind == "conv"
+        else SpectralDense(5, name="layer")
     )
     inputs = rng(0, "inputs").normal(size=(2, 8, 8, 3) if kind == "conv" else (2, 7)).astype("float32")
     layer.build(inputs.shape)
