@@ -54,7 +54,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         if not face_task.is_due(settings, epoch):
             return {}
         found = score(model, prepared)
-        return {f"test_{name}": found[name] for name in ("d_loss", "g_loss")} | {"spread": found["spread"]}
+        return {f"test_{name}": found[name] for name in ("d_loss", "g_loss", "spread")}
 
     progress = fit(
         Task(

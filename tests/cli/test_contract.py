@@ -38,7 +38,7 @@ TREE = dict(walk())
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """How a command succeeds and how it fails, with its exit and error codes; ``{run}``, ``{faces}`` ... are filled in."""
+    """How a command succeeds and how it fails, with its exit and error codes; ``{run}`` and the like are filled in."""
 
     good: tuple[str, ...]
     bad: tuple[str, ...]

@@ -163,7 +163,7 @@ def test_a_mixture_that_is_broken_is_exit_3(content, here, trained_faces):
 
 EDITS = [
     {"size": None}, {"size": 0}, {"size": 10**9}, {"size": "16"}, {"size": True}, {"size": 17}, {"condition": 5},
-    {"condition": {}}, {"condition": {"words": ["a"], "counts": [1]}}, 
+    {"condition": {}}, {"condition": {"words": ["a"], "counts": [1]}},
     {"condition": {"words": ["a", "b"], "counts": [0, 0]}},
     {"condition": {"words": ["a", "b"], "counts": [1, -1]}}, {"condition": {"words": ["a", "b"], "counts": [1]}},
     {"condition": {"words": ["a", 1], "counts": [1, 1]}}, {"condition": None},

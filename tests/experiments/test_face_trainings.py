@@ -324,7 +324,7 @@ def test_a_run_leaves_its_pictures_and_curves(kind, face_runs):
         "config.json", "environment.json", "data.json", "log.jsonl", "metrics.json", "checkpoints/last.safetensors",
         "samples/epoch-0001.png", "samples/epoch-0002.png", "plots/curves.png", "plots/strip.png",
     } | ({"prior.safetensors"} if kind == "vae" else set())  # fmt: skip
-    logged = {"vae": {"loss", "reconstruction", "kl"}, "cae": {"mse"}, "gan": {"d_loss", "g_loss", "spread"}}[kind]
+    logged = {"vae": {"loss", "reconstruction", "kl"}, "cae": {"mse"}, "gan": {"d_loss", "g_loss", "test_spread"}}[kind]
     for row in Run(path).log():
         assert {"epoch", "loss", "lr", "seconds"} | logged <= set(row)
     from PIL import Image
