@@ -84,7 +84,7 @@ CASES = {
     ),
     "gan train": Case(
         ("--data", "{faces}", "--epochs", "1", "--latent", "4", "--width", "2", "--discriminator-width", "2"),
-        ("--data", "{faces}", "--condition", "hair"),
+        ("--data", "{faces}", "--condition", "hairdo"),
         2,
         "usage",
     ),
