@@ -177,6 +177,47 @@ def arithmetic_data(built_arithmetic: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built_arithmetic, tmp_path / "given" / "arithmetic"))
 
 
+FACE_TRAINING = ("--epochs", "2", "--batch-size", "16", "--jit", "off", "--eval-every", "1", "--augment", "flip")
+FACE_MODELS = {
+    "vae": ("--latent", "6", "--width", "4", "--depth", "2", "--mixture", "2"),
+    "cae": ("--codes", "5", "--width", "4", "--depth", "2"),
+    "gan": ("--latent", "6", "--width", "2", "--discriminator-width", "2", "--ema", "0.9", "--condition", "hair-color"),
+}
+"""The small trained runs on faces: two epochs of three steps."""
+
+
+@pytest.fixture(scope="session")
+def built_faces(shared: Path) -> Path:
+    """Sixty cartoon faces of 16 x 16 pixels, twelve of them held out, made by the command. Nobody may change them."""
+
+    def make(place: Path) -> None:
+        words = ("data", "build", "faces", "--count", "60", "--size", "16", "--test-count", "12", "--json")
+        assert run_idl(*words, home=place, cwd=place).data["test_count"] == 12
+
+    return _made_once(shared / "faces", make) / "data" / "faces"
+
+
+@pytest.fixture(scope="session")
+def face_runs(shared: Path, built_faces: Path) -> dict[str, Path]:
+    """A run of each kind on faces, by kind, made by the commands. Nobody may change them: see `trained_faces`."""
+
+    def make(place: Path) -> None:
+        for kind, words in FACE_MODELS.items():
+            made = run_idl(
+                kind, "train", "--data", str(built_faces), *FACE_TRAINING, *words, "--json", home=place, cwd=place
+            )  # fmt: skip
+            assert made.data["epochs"] == 2
+
+    place = _made_once(shared / "face_runs", make) / "runs"
+    return {kind: next(place.glob(f"0*-{kind}-*")) for kind in FACE_MODELS}
+
+
+@pytest.fixture
+def trained_faces(face_runs: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+    """A copy of each trained run on faces, at runs/ of the working directory, that the test may change."""
+    return {kind: Path(shutil.copytree(run, tmp_path / "runs" / run.name)) for kind, run in face_runs.items()}
+
+
 @pytest.fixture(scope="session")
 def finished_run(shared: Path, built_arithmetic: Path) -> Path:
     """A text-text run made by the command. Nobody may change it: see `trained_run`."""

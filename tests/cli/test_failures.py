@@ -184,6 +184,9 @@ LONG = "a" * 5000
         ("runs", "compare", "{}", "latest"),
         ("seq2seq", "eval", "{}"),
         ("seq2seq", "solve", "{}", "3+4"),
+        ("vae", "train", "--data={}"),
+        ("cae", "reconstruct", "{}"),
+        ("gan", "sample", "{}"),
     ],
     ids=" ".join,
 )
