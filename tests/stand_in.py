@@ -16,9 +16,9 @@ from idlcli import runs, settings
 from idlcli.runs import Run
 from idlcli.seeds import rng
 from idlcli.settings.common import TrainSettings
-from idlcli.settings.fields import as_dict, setting
+from idlcli.settings.fields import as_dict
 
-SIDE, CODE = 32, 12
+SIDE, CODE = 16, 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,6 @@ class StandInSettings(TrainSettings):
     """The settings that a reader of face runs looks at."""
 
     PLACE: ClassVar = ("data", "faces")
-    latent: int = setting(CODE, "Numbers in a code.", low=1, high=CODE)
 
 
 class Coder:
@@ -52,19 +51,28 @@ class Coder:
 class Sampler:
     """Decodes and samples: what a GAN can."""
 
+    words: tuple[str, ...] = ()
+
     def __init__(self, run: Run) -> None:
         self.run = run
 
-    decode = Coder.decode
+    def decode(self, codes: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        return Coder.decode(self, codes)  # type: ignore[arg-type]
+
+    def draw(self, count: int, seed: int) -> np.ndarray:
+        return rng(seed, "latents").standard_normal((count, CODE)).astype(np.float32)
+
+    def labels(self, *, count: int, seed: int, label: str | None) -> np.ndarray | None:
+        return None
 
     def sample(self, count: int, seed: int) -> np.ndarray:
-        return self.decode(rng(seed, "sample").normal(size=(count, CODE)))
+        return self.decode(self.draw(count, seed))
 
 
 class Both(Coder):
     """All of it: what a VAE can."""
 
-    sample = Sampler.sample
+    words, draw, labels, sample = (), Sampler.draw, Sampler.labels, Sampler.sample
 
 
 MODELS: dict[str, Any] = {"vae": Both, "cae": Coder, "gan": Sampler}

@@ -12,6 +12,12 @@ from idlcli.settings import Seq2seqSettings
 
 app = make_app()
 
+DataOption = Annotated[str, typer.Option("--data", metavar="DIR", help="Where the run's data lie, if they were moved.")]
+JudgeOption = Annotated[
+    str,
+    typer.Option("--judge", metavar="RUN", help="Judge run that reads what is written (default: the data's)."),
+]
+
 
 @command(app, "train", full_name="seq2seq train", settings=Seq2seqSettings, makes_run=True)
 def train(console: Console, plan: Plan) -> Result:
@@ -27,53 +33,89 @@ def train(console: Console, plan: Plan) -> Result:
 
 @command(app, "eval", full_name="seq2seq eval")
 def evaluate(
+    console: Console,
     run: RunArgument,
     runs: RunsOption = "",
+    data: DataOption = "",
+    digits: Annotated[
+        str,
+        typer.Option("--digits", metavar="PATH", help="Test in the handwriting of other digits: MNIST idx, gz or npz."),
+    ] = "",
+    judge: JudgeOption = "",
     fail_below: Annotated[
         float | None,
         typer.Option("--fail-below", metavar="SHARE", help="Exit 5 if fewer test answers are right, e.g. 0.98."),
     ] = None,
 ) -> Result:
     """Answer the test queries again and say which kinds of query go wrong."""
+    from idlcli.cli.progress import reporter
+    from idlcli.experiments.exam import examine
+
     if fail_below is not None and not 0 <= fail_below <= 1:
         raise UsageError(f"--fail-below is a share of answers from 0 to 1, not {fail_below}.")
-    solver = _open(run, runs)
-    data = solver.evaluate()
-    exact = data["test"]["exact"]
+    solver = _open(run, runs, data=data, judge=judge, reporter=reporter(console))
+    found = examine(solver, digits_of=digits)
+    exact = found["test"]["exact"]
     if fail_below is not None and exact < fail_below:
         raise ThresholdMissed(
-            f"{percent(exact)} of the test answers are right, below {percent(fail_below)}.", data=data
+            f"{percent(exact)} of the test answers are right, below {percent(fail_below)}.", data=found
         )
-    return Result(data, f"{_scores(data)}\n\n{errors_text(data['errors'])}")
+    return Result(found, f"{_scores(found)}\n\n{errors_text(found['errors'])}")
 
 
 @command(app, "solve", full_name="seq2seq solve")
 def solve(
+    console: Console,
     run: RunArgument,
-    query: Annotated[str | None, typer.Argument(metavar="QUERY", help="What to solve, e.g. 23+45.")] = None,
+    query: Annotated[
+        str | None,
+        typer.Argument(metavar="QUERY", help="What to solve, e.g. 23+45; image-text also takes a PNG strip of glyphs."),
+    ] = None,
     runs: RunsOption = "",
+    data: DataOption = "",
+    judge: JudgeOption = "",
     file: Annotated[
         str | None, typer.Option("--file", metavar="FILE", help="Solve each line of a text file instead.")
     ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Whose handwriting is read or written.")
+    ] = 0,
+    out: Annotated[
+        str, typer.Option("--out", metavar="FILE", help="PNG for a written answer (default: in the run's answers).")
+    ] = "",
 ) -> Result:
     """Solve a query, or every line of a file."""
+    from idlcli.cli.progress import reporter
+
     if (query is None) == (file is None):
         raise UsageError(
             "Give a query or --file, one of the two.", hint='For example: idl seq2seq solve latest "23+45".'
         )
-    solver = _open(run, runs)
+    if out and file is not None:
+        raise UsageError("--out is for one query, not for --file.", hint="Each picture goes to the run's answers.")
+    solver = _open(run, runs, data=data, judge=judge, reporter=reporter(console))
+    if out and solver.settings.mode != "text-image":
+        raise UsageError(f"--out does not apply: {solver.run.name} answers in text.")
     if query is not None:
-        answer = solver.solve([query])[0]
-        return Result(answer, answer["answer"] or "(no answer)")
-    answers = solver.solve(_lines(Path(str(file))))
-    return Result({"answers": answers}, "\n".join(f"{a['query']} = {a['answer']}" for a in answers))
+        if "." in query and Path(query).is_file():
+            answer = solver.read(Path(query))
+        else:
+            answer = solver.solve([query], seed=seed, out=Path(out) if out else None)[0]
+        return Result(answer, _answer_text(answer))
+    answers = solver.solve(_lines(Path(str(file))), seed=seed)
+    return Result({"answers": answers}, "\n".join(f"{a['query']} = {_answer_text(a)}" for a in answers))
 
 
-def _open(reference: str, runs: str) -> Any:
+def _open(reference: str, runs: str, **others: Any) -> Any:
     from idlcli.experiments.solver import Solver
     from idlcli.runs import find
 
-    return Solver(find(reference, root=runs_root(runs), kinds=("seq2seq",)))
+    return Solver(find(reference, root=runs_root(runs), kinds=("seq2seq",)), **others)
+
+
+def _answer_text(answer: dict[str, Any]) -> str:
+    said = answer["answer"] or "(no answer)"
+    return f"{said} (as the judge reads {answer['image']})" if answer["image"] else said
 
 
 def _lines(path: Path) -> list[str]:

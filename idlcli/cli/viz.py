@@ -97,7 +97,7 @@ def grid(
 def walk(
     run: RunArgument, out: OutOption = "walk.png", data: DataOption = None,
     stops: Annotated[int, typer.Option("--stops", min=2, max=100, help="How many codes to go by.")] = 5,
-    steps: Annotated[int, typer.Option("--steps", min=2, max=200, help="Pictures from one to the next.")] = 10,
+    steps: Annotated[int, typer.Option("--steps", min=1, max=200, help="Steps from one to the next.")] = 9,
     seed: SeedOption = 0, runs: RunsOption = "",
 ) -> Result:  # fmt: skip
     """Draw the pictures on the way from code to code: a strip (.png, .svg) or a film (.gif)."""
@@ -107,7 +107,7 @@ def walk(
     found = show.draw_walk(
         reference=run, data=data, out=Path(out), stops=stops, steps=steps, conditions=conditions
     )  # fmt: skip
-    return Result(found, f"{stops - 1} ways of {steps} pictures are in {out}.")
+    return Result(found, f"{found['count']} pictures, on the way through {stops} codes, are in {out}.")
 
 
 @command(app, "model", full_name="viz model")

@@ -61,6 +61,24 @@ def decode(*, content: bytes | NDArray[np.generic], size: int, name: str = "") -
     """
     if isinstance(content, np.ndarray):
         return _from_array(content, size)
+    image, form, mode, (width, height) = _open(content, name)
+    return Picture(np.asarray(_square(image, size)), form, mode, width, height)
+
+
+def decode_strip(*, content: bytes, count: int, size: int) -> NDArray[np.uint8]:
+    """Return a picture of ``count`` squares side by side as grey squares, uint8 (count, size, size).
+
+    Raises :class:`DataError` with a short reason for anything that is no picture, or not about so wide.
+    """
+    image, _, _, (width, height) = _open(content, "")
+    if not 0.85 * count < image.width / image.height < 1.15 * count:
+        raise DataError(f"{width} x {height} pixels are not {count} squares side by side")
+    pixels = np.asarray(image.convert("L").resize((count * size, size), Image.Resampling.BOX))
+    return pixels.reshape(size, count, size).transpose(1, 0, 2)
+
+
+def _open(content: bytes, name: str) -> tuple[Image.Image, str, str, tuple[int, int]]:
+    """Return a whole picture upright in RGB, and what the file was: format, mode, size."""
     if not content:
         raise DataError("the file is empty")
     if len(content) > MAX_BYTES:
@@ -74,7 +92,7 @@ def decode(*, content: bytes | NDArray[np.generic], size: int, name: str = "") -
                 if form == "PNG" and _png_rows_missing(content):
                     raise DataError("damaged: fewer pixels than it claims")
                 image.load()
-                pixels = np.asarray(_square(_rgb(_upright(image)), size))
+                return _rgb(_upright(image)), form, mode, (width, height)
     except DataError:
         raise
     except UnidentifiedImageError:
@@ -83,7 +101,6 @@ def decode(*, content: bytes | NDArray[np.generic], size: int, name: str = "") -
         raise DataError(f"more than {MAX_PIXELS / 1e6:.0f} megapixels") from None
     except Exception as error:  # a decoder given hostile bytes may raise anything at all
         raise DataError(f"damaged: {_one_line(error)}") from None
-    return Picture(pixels, form, mode, width, height)
 
 
 def _check(form: str, width: int, height: int, name: str) -> None:

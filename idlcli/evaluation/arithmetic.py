@@ -31,6 +31,12 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
+def confusion(*, truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Return how often each class (rows) was taken for each (columns), int (classes, classes)."""
+    pairs = truth.astype(np.int64).ravel() * classes + predicted.astype(np.int64).ravel()
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
 def carries(operands: np.ndarray) -> np.ndarray:
     """Whether some digit column of a and b (N, 2) sums to 10 or more, without what is carried over: the report's."""
     a, b = _columns(operands)

@@ -6,6 +6,7 @@ from typing import Any
 from idlcli.errors import DataError
 from idlcli.experiments import open as opening
 from idlcli.runs import Run, find
+from idlcli.training import engine
 from idlcli.viz import architecture, diagram
 from idlcli.viz.figures import check_suffix
 
@@ -27,28 +28,30 @@ def draw(*, reference: str, out: Path, root: Path) -> dict[str, Any]:
 def networks(run: Run) -> dict[str, Any]:
     """Return the Keras models of a run by name."""
     if run.kind == "seq2seq":
+        from idlcli.experiments.scenarios import TextText
         from idlcli.experiments.solver import Solver
 
-        model = Solver(run).model
-    elif run.kind == "judge":
-        from idlcli.experiments import judge
+        solver = Solver(run)
+        engine.start(solver.settings.backend)
+        return _parts(TextText(solver.settings, solver.queries).build())  # no data and no judge, as a run would want
+    if run.kind == "judge":
+        from idlcli.experiments.judge import Judge
 
-        model = judge.model_of(run)
-    else:
-        model = opening.model_of(run)
-    return _parts(model)
+        judge = Judge(run)
+        engine.start(judge.settings.backend)
+        return _parts(judge.model)
+    return _parts(opening.model_of(run, needs="model").model)
 
 
 def _parts(model: Any) -> dict[str, Any]:
-    """The drawable models that an object is or holds; of several with the same weights (an average of another) one."""
+    """The drawable models that a model is or holds; of several with the same weights (an average of another) one."""
     import keras
 
-    if isinstance(model, keras.Model) and getattr(model, "inputs", None):
+    if getattr(model, "inputs", None):
         return {model.name: model}
-    held = model.layers if isinstance(model, keras.Model) else list(vars(model).values())
     found: dict[str, Any] = {}
     seen: list[list[tuple[int, ...]]] = []
-    for one in held:
+    for one in model.layers:
         if isinstance(one, keras.Model):
             for name, part in _parts(one).items():
                 shapes = [tuple(weight.shape) for weight in part.weights]

@@ -1,7 +1,8 @@
 """From settings to a finished run directory, for every kind of experiment; and on from where a run stopped.
 
-An experiment is a module with three functions: ``prepare(settings)`` loads and checks the data before anything is
-made, ``slug(settings)`` names the run, ``train(prepared, run, reporter)`` trains and returns the metrics.
+An experiment is a module with three functions: ``prepare(settings, root)`` loads and checks the data, and the runs
+under ``root`` that it builds on, before anything is made; ``slug(settings)`` names the run;
+``train(prepared, run, reporter)`` trains and returns the metrics.
 Only ``train`` needs the engine, and imports what needs it: bad input is refused before the engine is loaded.
 """
 
@@ -38,7 +39,7 @@ def start(
     """Make a run under ``root``, train it, and return the contract's result of a training."""
     engine.check(settings.backend)
     experiment = _module(kind)
-    prepared = experiment.prepare(settings)
+    prepared = experiment.prepare(settings, root=root)
     run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=applicable(settings))
     with runs.hold(run):
         _describe(run, prepared)
@@ -59,7 +60,7 @@ def resume(*, run: Run, data: str | None = None, reporter: Reporter | None = Non
             return _result(run, metrics, resumed=False)
         engine.check(settings.backend)
         experiment = _module(run.kind)
-        prepared = experiment.prepare(settings)
+        prepared = experiment.prepare(settings, root=run.path.parent)
         if not (run.path / "data.json").exists():  # stopped before anything was written
             _describe(run, prepared)
         before = read_json_object(run.path / "data.json")
@@ -69,6 +70,27 @@ def resume(*, run: Run, data: str | None = None, reporter: Reporter | None = Non
                 hint="Say where those lie with --data, or start a new run.",
             )
         return _train(experiment, prepared, run, reporter, resumed=True)
+
+
+def obtain(*, kind: str, settings: Any, root: Path, reporter: Reporter | None = None) -> Run:
+    """Return a finished run of these settings on these data under ``root``: one that is there, or a new one.
+
+    One that was stopped goes on. So whatever builds on another training says what it needs, not where it lies.
+    """
+    wanted = _without_place(applicable(settings))
+    mark = _module(kind).prepare(settings, root=root).data["fingerprint"]
+    for run in reversed(runs.list_runs(root)):
+        with contextlib.suppress(DataError):
+            same = run.kind == kind and _without_place(run.config()["settings"]) == wanted
+            if same and read_json_object(run.path / "data.json").get("fingerprint") == mark:
+                if run.metrics() is None:
+                    resume(run=run, data=settings.data, reporter=reporter)
+                return run
+    return Run(Path(start(kind=kind, settings=settings, root=root, name=None, reporter=reporter)["run"]))
+
+
+def _without_place(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != "data"}
 
 
 def _describe(run: Run, prepared: Prepared) -> None:
@@ -115,8 +137,8 @@ def _module(kind: str) -> ModuleType:
 
 
 def fingerprint(manifest: dict[str, Any]) -> str:
-    """Return the SHA-256 of what a data set is: its manifest without the time it was built."""
+    """Return the SHA-256 of what a data set is: its manifest without when it was built, and how long that took."""
     import hashlib
 
-    kept = {key: value for key, value in manifest.items() if key != "built"}
+    kept = {key: value for key, value in manifest.items() if key not in ("built", "created", "seconds")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

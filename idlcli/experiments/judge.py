@@ -14,11 +14,14 @@ from idlcli.data.distort import distort
 from idlcli.errors import DataError
 from idlcli.evaluation.arithmetic import cross_entropy, log_softmax
 from idlcli.evaluation.features import ENGINE, Extractor, Progress
+from idlcli.experiments import driver
+from idlcli.experiments.answers import predict
 from idlcli.experiments.driver import fingerprint, settings_of
 from idlcli.files import read_json_object, sha256_of_file
 from idlcli.runs import Run
 from idlcli.seeds import integer, rng
 from idlcli.settings import JudgeSettings
+from idlcli.settings.resolve import resolve
 from idlcli.training import engine
 from idlcli.training.reporter import Reporter
 from idlcli.viz import curves
@@ -42,7 +45,7 @@ def slug(settings: JudgeSettings) -> str:
     return f"judge-w{settings.width}-s{settings.seed}"
 
 
-def prepare(settings: JudgeSettings) -> Prepared:
+def prepare(settings: JudgeSettings, *, root: Path | None = None) -> Prepared:
     """Load the data set and part its glyphs."""
     data = arithmetic.load(Path(settings.data))
     train, test = glyphs.pools(
@@ -140,41 +143,64 @@ def score(model: Any, bank: glyphs.Bank, rows: np.ndarray) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def model_of(run: Run) -> Any:
-    """Return the trained classifier of a run, on the engine that runs (any engine reads what another wrote)."""
-    settings: JudgeSettings = settings_of(run)
-    alphabet = read_json_object(run.path / "data.json").get("alphabet")
-    if not isinstance(alphabet, str) or not alphabet:
-        raise DataError(f"{run.path / 'data.json'} does not say which glyphs the judge reads.")
-    engine.start(engine.running() or settings.backend)
-    from idlcli.training import checkpoint
+def read(model: Any, images: np.ndarray) -> np.ndarray:
+    """Return the logits (N, classes) of glyphs float (N, 28, 28) in [0, 1]."""
+    return np.asarray(predict(model, images, batch=PREDICT_BATCH))
 
-    model = build(settings, classes=len(alphabet))
-    checkpoint.load(_weights(run), model, optimizer=False)
-    return model
+
+class Judge:
+    """The classifier of a finished run, ready to read."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.settings: JudgeSettings = settings_of(run)
+        about, metrics = read_json_object(run.path / "data.json"), run.metrics()
+        if metrics is None:
+            raise DataError(f"{run.name} is not done.", hint=f"Go on with: idl runs resume {run.name.split('-')[0]}")
+        try:
+            self.alphabet = str(about["alphabet"])
+            self.score = {
+                "run": run.name, "n": int(metrics["test"]["n"]), "accuracy": float(metrics["test"]["accuracy"]),
+                "digits": int(metrics["test"]["digits"]), "digit_accuracy": float(metrics["test"]["digit_accuracy"]),
+            }  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{run.path}: this is not the record of a judge.") from error
+
+    @functools.cached_property
+    def model(self) -> Any:
+        """The Keras model, on the engine that is running."""
+        from idlcli.training import checkpoint
+
+        model = build(self.settings, classes=len(self.alphabet))
+        checkpoint.load(self.run.path / "checkpoints" / "last.safetensors", model, optimizer=False)
+        return model
+
+    def read(self, images: np.ndarray) -> np.ndarray:
+        """Return the logits (..., classes) of glyphs float (..., 28, 28) in [0, 1]."""
+        logits = read(self.model, images.reshape(-1, SIDE, SIDE))
+        return logits.reshape(*images.shape[:-2], -1)
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Return what the classifier sees before it decides, float (N, d), of glyphs float (N, 28, 28)."""
+        return np.asarray(predict(self.model.get_layer("extractor"), images, batch=PREDICT_BATCH))
 
 
 def extractor(run: Run) -> Extractor:
-    """Return a trained judge as features of glyphs: uint8 (N, 28, 28) -> float (N, 4 * width), what its classes see."""
-
-    @functools.cache
-    def eyes() -> Any:
-        engine.start(engine.running() or ENGINE)
-        return model_of(run).get_layer("extractor")
+    """Return a judge as features of glyphs: uint8 (N, 28, 28) -> float (N, d), on the engine that runs, or its own."""
+    judge = Judge(run)
 
     def extract(images: np.ndarray, progress: Progress | None) -> np.ndarray:
-        return read(eyes(), np.asarray(images, np.float32) / 255)
+        engine.start(engine.running() or ENGINE)
+        return judge.features(np.asarray(images, np.float32) / 255)
 
-    return Extractor("judge", "glyphs", sha256_of_file(_weights(run)), f"{SIDE}x{SIDE} none", extract)
-
-
-def _weights(run: Run) -> Path:
-    return run.path / "checkpoints" / "last.safetensors"
+    weights = run.path / "checkpoints" / "last.safetensors"
+    return Extractor("judge", "glyphs", sha256_of_file(weights), f"{SIDE}x{SIDE} none", extract)
 
 
-def read(model: Any, images: np.ndarray) -> np.ndarray:
-    """Return a model's outputs (N, ...) for glyphs float (N, 28, 28) in [0, 1], in batches of one size."""
-    count = len(images)
-    size = min(PREDICT_BATCH, count)
-    padded = images[np.arange(-(-count // size) * size) % count].reshape(-1, SIDE, SIDE)
-    return np.asarray(model.predict(padded, batch_size=size, verbose=0))[:count]
+def obtain(*, data: str, seed: int, backend: str, root: Path, reporter: Reporter | None) -> Judge:
+    """Return the judge of a data set and a seed: the recipe `best`, trained once under ``root``."""
+    settings = resolve(
+        JudgeSettings, command="judge train", flags={"data": data, "seed": seed, "backend": backend}, environ={},
+        recipe="best",
+    ).settings  # fmt: skip
+    return Judge(driver.obtain(kind="judge", settings=settings, root=root, reporter=reporter))

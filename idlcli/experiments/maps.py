@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idlcli.data.labels import Column
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation.features import Progress
 from idlcli.evaluation.likeness import Likeness, neighbour_likeness, same_label
 from idlcli.evaluation.statistics import FeatureCache
 from idlcli.experiments import open as opening
-from idlcli.experiments.driver import settings_of
 from idlcli.experiments.evaluate import Conditions, extractor_for, measure, open_real
 from idlcli.experiments.open import Opened
 from idlcli.experiments.reconstruct import pictures_of
 from idlcli.runs import Run
-from idlcli.seeds import rng
 from idlcli.viz import map_page, maps, tsne
 from idlcli.viz.figures import check_suffix
 
@@ -102,11 +101,12 @@ def _codes(run: Run, data: str | None, conditions: Conditions) -> tuple[Opened, 
     if hasattr(model, "encode"):
         opened = pictures_of(run, data, replace(conditions, most=COUNT))
         return opened, np.asarray(model.encode(np.asarray(opened.array)))
-    count = conditions.count or COUNT
-    codes = rng(conditions.seed, "map").normal(size=(count, settings_of(run).latent)).astype(np.float32)
-    images = np.asarray(model.decode(codes))
-    about = {"path": str(run.path), "what": f"{run.kind} run", "n": count, "part": None, "seed": conditions.seed}
-    return Opened(images, "images", about, False, np.arange(count), {}), codes
+    count, seed = conditions.count or COUNT, conditions.seed
+    codes, told = model.draw(count, seed), model.labels(count=count, seed=seed, label=None)
+    images = np.asarray(model.decode(codes, told))
+    labels = {} if told is None else {"condition": Column(model.words, told.astype(np.int32))}
+    about = {"path": str(run.path), "what": f"{run.kind} run", "n": count, "part": None, "seed": seed}
+    return Opened(images, "images", about, False, np.arange(count), labels), codes
 
 
 def _pictures(found: Run | Path, conditions: Conditions) -> Opened:

@@ -10,7 +10,7 @@ import importlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,27 +27,11 @@ from idlcli.seeds import rng
 SAMPLERS = ("vae", "gan")
 """Kinds of run that make pictures from nothing."""
 CODERS = ("vae", "cae")
-"""Kinds of run that turn a picture into a code, and a code into a picture."""
+"""Kinds of run that turn a picture into a code."""
 PAINTERS = ("vae", "cae", "gan")
 RAW_SIZE = 64
 """Side at which pictures of a zip or a directory are read: that of the models' own."""
 BLOCK = 1024
-
-
-class FaceModel(Protocol):
-    """What a trained model of faces offers; a GAN has no encoder and a CAE does not sample."""
-
-    def sample(self, count: int, seed: int) -> NDArray[np.uint8]:
-        """Return new pictures, uint8 (count, H, W, 3)."""
-
-    def encode(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        """Return the codes of pictures, float (N, codes)."""
-
-    def decode(self, codes: NDArray[Any]) -> NDArray[np.uint8]:
-        """Return the pictures of codes."""
-
-    def reconstruct(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Return pictures after their way through the code."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +85,7 @@ def place_of(text: str) -> Path:
 
 
 def model_of(run: Run, *, needs: str = "") -> Any:
-    """Return the trained model of a run of faces, which must be able to do what ``needs`` names.
+    """Return the trained model of a run of faces (``face_model.py``), which must have what ``needs`` names.
 
     Raises :class:`DataError` for a run of another kind, or of one that cannot do that.
     """

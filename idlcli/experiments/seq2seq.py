@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from idlcli import runs
 from idlcli.data import arithmetic
 from idlcli.data.batches import Batches
-from idlcli.data.layouts import hints
 from idlcli.data.queries import commuted, split
-from idlcli.experiments import solver
+from idlcli.errors import UsageError
+from idlcli.evaluation.handwriting import diversity
+from idlcli.experiments import judge as judging
+from idlcli.experiments.answers import Answers
 from idlcli.experiments.driver import fingerprint
+from idlcli.experiments.handwriting import Hand, hand_of
+from idlcli.experiments.judge import Judge
+from idlcli.experiments.scenarios import ImageText, Scenario, TextImage, scenario_of
 from idlcli.files import write_json, write_text
 from idlcli.runs import Run
 from idlcli.seeds import rng
 from idlcli.settings import Seq2seqSettings
 from idlcli.training.reporter import Reporter
-from idlcli.viz import curves
+from idlcli.viz import confusion, curves, strips
 
 if TYPE_CHECKING:
     from idlcli.training.fit import Task
@@ -26,10 +32,13 @@ if TYPE_CHECKING:
 SHOWN = 16
 """Test queries whose answers are kept at the sample epochs."""
 
+COMPARED = 2000
+"""Answers whose handwriting is compared with real handwriting."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Prepared:
-    """The data set and which of its queries train, validate and test (sorted indices)."""
+    """The data set, which of its queries train, validate and test (sorted indices), and whose hand writes."""
 
     settings: Seq2seqSettings
     data: dict[str, Any]
@@ -37,6 +46,8 @@ class Prepared:
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+    hand: Hand | None
+    judge: Judge | None
 
     @property
     def sides(self) -> dict[str, np.ndarray]:
@@ -51,8 +62,8 @@ def slug(settings: Seq2seqSettings) -> str:
     return f"seq2seq-{settings.mode}{kind}-t{settings.train_fraction:g}-{settings.split}{layers}-s{settings.seed}"
 
 
-def prepare(settings: Seq2seqSettings) -> Prepared:
-    """Load the data set and part its queries."""
+def prepare(settings: Seq2seqSettings, *, root: Path) -> Prepared:
+    """Load the data set, part its queries, and open the judge that the settings name, if any."""
     data = arithmetic.load(Path(settings.data))
     queries = data.queries
     train, test = split(queries, fraction=settings.train_fraction, how=settings.split, seed=settings.seed)
@@ -71,89 +82,163 @@ def prepare(settings: Seq2seqSettings) -> Prepared:
         "train": len(train), "validation": len(validation), "test": len(test),
         "test_sha256": hashlib.sha256(test.tobytes()).hexdigest(),
     }  # fmt: skip
-    return Prepared(settings, about, data, train, validation, test)
+    hand = judge = None
+    if settings.mode != "text-text":
+        hand = hand_of(data, seed=settings.seed)
+        about |= {
+            "pools": data.manifest["pools"], "digits": data.manifest["digits"]["name"],
+            "train_glyphs": int(hand.train.sum()), "test_glyphs": int(hand.test.sum()),
+        }  # fmt: skip
+    if settings.judge:
+        judge = Judge(runs.find(settings.judge, root=root, kinds=("judge",)))
+        if judge.alphabet != queries.alphabet:
+            raise UsageError(
+                f"The judge {judge.run.name} reads {judge.alphabet!r}, the data are written in {queries.alphabet!r}.",
+                hint="Train one on these data: idl judge train --recipe best.",
+            )
+    return Prepared(settings, about, data, train, validation, test, hand, judge)
 
 
 def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[str, Any]:
-    """Train, then answer every query of both sides; write split, predictions and curves; return the metrics."""
+    """Train, then answer every query of both sides; write split, predictions and pictures; return the metrics."""
     from idlcli.training import checkpoint
     from idlcli.training.fit import fit
 
     settings, queries = prepared.settings, prepared.arithmetic.queries
     write_json(run.path / "split.json", {name: side.tolist() for name, side in prepared.sides.items()})
-    task = _task(prepared, run)
+    judge = prepared.judge
+    if settings.mode == "text-image" and judge is None:
+        judge = judging.obtain(
+            data=settings.data, seed=settings.seed, backend=settings.backend, root=run.path.parent, reporter=reporter
+        )
+    scenario = scenario_of(settings, queries, hand=prepared.hand, judge=judge)
+    task = _task(scenario, prepared, run)
     progress = fit(task, run=run, reporter=reporter)
     if task.best and progress.best_epoch is not None:
         checkpoint.load(run.path / "checkpoints" / "best.safetensors", task.model, optimizer=False)
-    layout = solver.layout_for(settings, queries)
     answers = {
-        name: solver.answer(task.model, layout, queries, side) for name, side in prepared.sides.items() if len(side)
+        name: scenario.answers(task.model, side, side=name) for name, side in prepared.sides.items() if len(side)
     }
-    write_text(run.path / "predictions.csv", answers["test"].csv())
-    curves.draw(logs={run.name: run.log()}, path=run.folder("plots") / "curves.png")
-    return {
+    metrics = {
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         **{name: found.score() for name, found in answers.items()},
+        "interval": answers["test"].interval(seed=settings.seed),
         "errors": answers["test"].errors(),
-        "conditions": {"split": settings.split, "train_fraction": settings.train_fraction, "seed": settings.seed},
+        **about_images(scenario, answers["test"]),
+        "conditions": conditions(prepared),
     }
+    write_text(run.path / "predictions.csv", answers["test"].csv())
+    plots = run.folder("plots")
+    curves.draw(logs={run.name: run.log()}, path=plots / "curves.png")
+    confusion.draw(counts=answers["test"].confusion(), classes=queries.alphabet, path=plots / "confusion.png")
+    return metrics
 
 
-def _task(prepared: Prepared, run: Run) -> "Task":
-    from idlcli.models import columns, seq2seq
+def conditions(prepared: Prepared) -> dict[str, Any]:
+    """Return under which conditions the scores of a run were had."""
+    settings, about = prepared.settings, prepared.data
+    found = {"split": settings.split, "train_fraction": settings.train_fraction, "seed": settings.seed}
+    return found | {key: about[key] for key in ("pools", "digits", "train_glyphs", "test_glyphs") if key in about}
+
+
+def about_images(scenario: Scenario, answers: Answers) -> dict[str, Any]:
+    """Return what there is to say of the handwriting that was written: who judged it, and how it compares with real."""
+    if not isinstance(scenario, TextImage) or answers.images is None:
+        return {}
+    hand, labels = scenario.hand, scenario.hand.bank.labels
+    written = answers.images[:COMPARED].reshape(-1, *answers.images.shape[2:])
+    meant = scenario.queries.answers[answers.rows[:COMPARED]].ravel()
+    digit, real, mine = meant < 10, hand.test & (labels < 10), hand.train & (labels < 10)
+    found = diversity(
+        written=written[digit].astype(np.float32) / 255, written_labels=meant[digit],
+        real=hand.show(np.flatnonzero(real)), real_labels=labels[real],
+        train=hand.show(np.flatnonzero(mine)), train_labels=labels[mine],
+        features=scenario.judge.features, seed=scenario.settings.seed,
+    )  # fmt: skip
+    return {"judge": scenario.judge.score, "diversity": found}
+
+
+def _task(scenario: Scenario, prepared: Prepared, run: Run) -> "Task":
     from idlcli.training.fit import Task
     from idlcli.training.optimizer import make_optimizer
 
-    settings, queries = prepared.settings, prepared.arithmetic.queries
-    layout = solver.layout_for(settings, queries)
-    inputs = queries.queries.astype(np.int32)
-    answers = layout.write(queries.text(queries.answers))
-    carry, order = hints(queries)
-    rows = prepared.train
-
-    def fetch(chosen: np.ndarray, epoch: int, step: int) -> Any:
-        picked = rows[chosen]
-        if settings.architecture == "repeat":
-            return inputs[picked], answers[picked]
-        return inputs[picked], {"answer": answers[picked], "carry": carry[picked], "order": order[picked]}
-
+    settings, rows = prepared.settings, prepared.train
     batches = Batches(
-        count=len(rows), batch_size=settings.batch_size, seed=settings.seed, fetch=fetch,
-        steps_per_epoch=settings.steps_per_epoch,
+        count=len(rows), batch_size=settings.batch_size, seed=settings.seed, steps_per_epoch=settings.steps_per_epoch,
+        fetch=lambda chosen, epoch, step: scenario.batch(rows[chosen], epoch, step),
     )  # fmt: skip
-    model = solver.build(settings, queries)
-    optimizer = make_optimizer(settings, steps=batches.steps * settings.epochs)
-    heads = columns.losses(settings) if settings.architecture == "columns" else None
-    seq2seq.compile(model, optimizer, jit=uses_jit(settings), heads=heads)
+    model = compiled(scenario, make_optimizer(settings, steps=batches.steps * settings.epochs))
 
     def evaluate(epoch: int) -> dict[str, float]:
         row: dict[str, float] = {}
         due = {"validation"} | ({"test"} if epoch % settings.eval_every == 0 or epoch == settings.epochs else set())
         for name, side in prepared.sides.items():
             if name in due and len(side):
-                found = solver.answer(model, layout, queries, side).score()
+                found = scenario.answers(model, side, side=name).score()
                 row |= {f"{name}_{metric}": found[metric] for metric in ("loss", "character", "exact")}
         return row
 
     def sample(epoch: int) -> None:
         shown = rng(settings.seed, "samples").choice(prepared.test, size=min(SHOWN, len(prepared.test)), replace=False)
-        text = solver.answer(model, layout, queries, shown).csv()
-        write_text(run.folder("samples") / f"epoch-{epoch:04d}.csv", text)
+        found = scenario.answers(model, shown, side="test")
+        folder = run.folder("samples")
+        write_text(folder / f"epoch-{epoch:04d}.csv", found.csv())
+        strip = strip_of(scenario, found)
+        if strip is not None:
+            strips.draw(strip, path=folder / f"epoch-{epoch:04d}.png")
 
     return Task(
         model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="queries", evaluate=evaluate,
-         best="validation_exact" if settings.validation_fraction else None,
+        best="validation_exact" if settings.validation_fraction else None,
         sample=sample, sample_epochs=frozenset({1, settings.epochs // 2, settings.epochs}),
         names={"answer_character": "character", "answer_exact": "exact"},
     )  # fmt: skip
 
 
+def compiled(scenario: Scenario, optimizer: Any) -> Any:
+    """Return the untrained model of a scenario, ready to be trained."""
+    from idlcli.models import columns, seq2seq
+
+    settings = scenario.settings
+    model, is_plain = scenario.build(), settings.architecture == "repeat"
+    seq2seq.compile(
+        model, optimizer, jit=uses_jit(settings), heads=None if is_plain else columns.losses(settings),
+        pixels=settings.loss if is_plain and settings.mode == "text-image" else "",
+    )  # fmt: skip
+    return model
+
+
+def strip_of(scenario: Scenario, answers: Answers) -> "list[strips.Row] | None":
+    """Return queries and answers as rows of pictures and words, or None where nothing is a picture."""
+    asked = scenario.queries.text(scenario.queries.queries[answers.rows])
+    truth = scenario.queries.text(scenario.queries.answers[answers.rows])
+    if isinstance(scenario, ImageText) and answers.glyphs is not None:
+        shown = scenario.hand.bank.images[np.where(answers.glyphs < 0, _blank_glyph(scenario), answers.glyphs)]
+        said = [f"= {text}" for text in answers.texts]
+        return [
+            strips.Row(before="", images=images, after=text, right=bool(right))
+            for images, text, right in zip(shown, said, answers.right, strict=True)
+        ]
+    if answers.images is not None:
+        return [
+            strips.Row(before=f"{query} =", images=images, after=f"({text})", right=bool(right))
+            for query, text, images, right in zip(asked, truth, answers.images, answers.right, strict=True)
+        ]
+    return None
+
+
+def _blank_glyph(scenario: ImageText) -> int:
+    return int(np.flatnonzero(scenario.hand.bank.labels == scenario.hand.blank)[0])
+
+
 def uses_jit(settings: Seq2seqSettings) -> bool:
     """Whether to compile with XLA: always on JAX, never on PyTorch; on TensorFlow where it was measured to be faster.
 
-    There it makes the report's wide LSTMs a third faster, and columns with its many small operations far slower.
+    There it makes the report's wide LSTMs a third faster, and columns with its many small operations, and
+    convolutions, slower.
     """
     if settings.jit == "auto":
-        return settings.backend == "jax" or (settings.backend == "tensorflow" and settings.architecture == "repeat")
+        plain = settings.architecture == "repeat" and settings.mode == "text-text"
+        return settings.backend == "jax" or (settings.backend == "tensorflow" and plain)
     return settings.jit == "on"

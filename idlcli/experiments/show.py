@@ -1,6 +1,7 @@
 """What a run makes, as pictures: what `idl viz grid` and `idl viz walk` draw and return."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,10 @@ from numpy.typing import NDArray
 
 from idlcli.errors import DataError
 from idlcli.experiments import open as opening
-from idlcli.experiments.driver import settings_of
 from idlcli.experiments.evaluate import Conditions, open_real
 from idlcli.experiments.reconstruct import pictures_of, reconstructed
-from idlcli.runs import Run, find
-from idlcli.seeds import rng
-from idlcli.viz import grids, walks
+from idlcli.runs import Run
+from idlcli.viz import grids, pictures, walks
 from idlcli.viz.figures import check_suffix
 
 COUNT = 64
@@ -47,25 +46,35 @@ def draw_grid(*, reference: str, data: str | None, out: Path, columns: int, cond
 def draw_walk(
     *, reference: str, data: str | None, out: Path, stops: int, steps: int, conditions: Conditions
 ) -> dict[str, Any]:
-    """Draw the pictures on the way from code to code.
+    """Draw the pictures on the way from code to code: a row from each to the next, or a film of all of it.
 
     Of a run that samples (VAE, GAN) the ``stops`` are draws of its Gaussian prior, and the way between them is
     spherical; of one that does not (CAE) they are the codes of pictures, and it is straight.
     """
-    walks.check_ending(out)
-    run = find(reference, root=conditions.root, kinds=opening.PAINTERS)
+    pictures.check_suffix(out, film=True)
+    run = opening.locate(reference, root=conditions.root, kinds=opening.PAINTERS)
+    if not isinstance(run, Run):
+        raise DataError(f"{reference} is no run.", hint="`idl runs list` shows what there is.")
     model = opening.model_of(run, needs="decode")
     gaussian = hasattr(model, "sample")
     if gaussian:
-        ends = rng(conditions.seed, "walk").normal(size=(stops, settings_of(run).latent))
+        way = walks.walk(model.draw(stops, conditions.seed), steps=steps)
+        labels = model.labels(count=1, seed=conditions.seed, label=None)
     else:
         ends = np.asarray(model.encode(np.asarray(pictures_of(run, data, replace(conditions, count=stops)).array)))
-    codes = walks.path_between(ends.reshape(len(ends), -1), steps=steps, spherical=gaussian)
-    shaped = codes.reshape(-1, *ends.shape[1:]).astype(np.float32)
-    images = np.asarray(model.decode(shaped))
-    walks.write(out, images.reshape(len(codes), steps, *images.shape[1:]))
+        way = np.stack([np.linspace(start, end, steps + 1, dtype=np.float32) for start, end in pairwise(ends)])
+        labels = None
+    is_film = out.suffix.lower() == ".gif"
+    codes = way.reshape(-1, way.shape[-1])
+    if is_film:  # no picture twice in a row
+        codes = np.concatenate([way[:, :-1].reshape(-1, way.shape[-1]), way[-1:, -1]])
+    images = model.decode(codes) if labels is None else model.decode(codes, labels.repeat(len(codes)))
+    pictures.write(out, np.asarray(images), columns=steps + 1)
     about = {"run": str(run.path), "seed": conditions.seed, "between": "draws" if gaussian else "codes of pictures"}
-    return {"files": [str(out)], "stops": stops, "steps": steps, "spherical": gaussian, "conditions": about}
+    return {
+        "files": [str(out)], "count": len(images), "stops": stops, "steps": steps, "spherical": gaussian,
+        "conditions": about,
+    }  # fmt: skip
 
 
 def _square(images: NDArray[Any]) -> int:

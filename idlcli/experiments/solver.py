@@ -1,41 +1,86 @@
-"""A trained model of the arithmetic experiment: its answers, their scores, and the queries it is asked."""
+"""A trained model of the arithmetic experiment, opened again: it is tested, and asked."""
 
-import csv
 import dataclasses
 import functools
-import io
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from idlcli.data.layouts import Left, Slots
-from idlcli.data.queries import OPERATIONS, Queries, encode, make_queries
+from idlcli import runs
+from idlcli.data import arithmetic
+from idlcli.data.digits import SIDE
+from idlcli.data.layouts import Left
+from idlcli.data.pictures import decode_strip
+from idlcli.data.queries import OPERATIONS, encode, make_queries
+from idlcli.data.zips import MAX_BYTES
 from idlcli.errors import DataError, UsageError
-from idlcli.evaluation import arithmetic as evaluation
-from idlcli.experiments.driver import settings_of
-from idlcli.files import read_json_object
+from idlcli.experiments import driver
+from idlcli.experiments import judge as judging
+from idlcli.experiments.answers import confidences, predict
+from idlcli.experiments.handwriting import Hand, hand_of
+from idlcli.experiments.judge import Judge
+from idlcli.experiments.scenarios import ImageText, Scenario, TextImage, scenario_of
+from idlcli.files import read_bytes, read_json_object
 from idlcli.runs import Run
-from idlcli.seeds import integer
+from idlcli.seeds import rng
 from idlcli.settings import Seq2seqSettings
 from idlcli.training import engine
-
-PREDICT_BATCH = 1000
+from idlcli.training.reporter import Reporter
+from idlcli.viz import grids
 
 
 class Solver:
-    """The model of a run with its best weights (where a validation part chose them) or its last."""
+    """The model of a run with its best weights (where a validation part chose them) or its last.
 
-    def __init__(self, run: Run) -> None:
+    ``data`` says where its data lie now, if they were moved; ``judge`` names another run to read what it writes.
+    """
+
+    def __init__(self, run: Run, *, data: str = "", judge: str = "", reporter: Reporter | None = None) -> None:
         self.run = run
-        self.settings: Seq2seqSettings = settings_of(run)
-        about = read_json_object(run.path / "data.json")
+        settings: Seq2seqSettings = driver.settings_of(run)
+        self.settings = dataclasses.replace(settings, data=data or settings.data)
+        self._judge_named, self._reporter = judge or settings.judge, reporter
+        self._about = read_json_object(run.path / "data.json")
         try:
-            self.maximum = int(about["max"])
-            self.queries = make_queries(ops=str(about["ops"]), maximum=self.maximum)
+            self.maximum = int(self._about["max"])
+            self.queries = make_queries(ops=str(self._about["ops"]), maximum=self.maximum)
         except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
             raise DataError(f"{run.path / 'data.json'} does not say which queries the run was made for.") from error
-        self.layout = layout_for(self.settings, self.queries)
+
+    @functools.cached_property
+    def scenario(self) -> Scenario:
+        """What goes in and what comes out."""
+        mode = self.settings.mode
+        hand = self.hand if mode != "text-text" else None
+        return scenario_of(self.settings, self.queries, hand=hand, judge=self.judge if mode == "text-image" else None)
+
+    @functools.cached_property
+    def hand(self) -> Hand:
+        """The glyphs of the run's data, parted as they were when it was trained."""
+        data = arithmetic.load(Path(self.settings.data))
+        if driver.fingerprint(data.manifest) != self._about.get("fingerprint"):
+            raise DataError(
+                f"{self.settings.data} is not the data that {self.run.name} was trained on.",
+                hint="Say where those lie with --data.",
+            )
+        return hand_of(data, seed=self.settings.seed)
+
+    @functools.cached_property
+    def judge(self) -> Judge:
+        """Who reads what is written: the run that was named, or the one of the data, trained if there is none yet."""
+        root = self.run.path.parent
+        if self._judge_named:
+            judge = Judge(runs.find(self._judge_named, root=root, kinds=("judge",)))
+        else:
+            judge = judging.obtain(
+                data=self.settings.data, seed=self.settings.seed, backend=self.settings.backend, root=root,
+                reporter=self._reporter,
+            )  # fmt: skip
+        if judge.alphabet != self.queries.alphabet:
+            raise DataError(f"The judge {judge.run.name} reads {judge.alphabet!r}, not {self.queries.alphabet!r}.")
+        return judge
 
     @functools.cached_property
     def model(self) -> Any:
@@ -43,41 +88,91 @@ class Solver:
         engine.start(self.settings.backend)
         from idlcli.training import checkpoint
 
-        model = build(self.settings, self.queries)
+        model = self.scenario.build()
         best = self.run.path / "checkpoints" / "best.safetensors"
         checkpoint.load(best if best.exists() else best.with_name("last.safetensors"), model, optimizer=False)
         return model
 
-    def evaluate(self) -> dict[str, Any]:
-        """Return the scores of the training and the test queries, and the breakdown of the test errors."""
-        sides = read_json_object(self.run.path / "split.json")
+    def sides(self) -> dict[str, np.ndarray]:
+        """Return which queries train and which test, as the run keeps them; both are sorted indices."""
+        kept = read_json_object(self.run.path / "split.json")
         count = len(self.queries.queries)
-        result: dict[str, Any] = {"run": str(self.run.path)}
+        found = {}
         for name in ("train", "test"):
-            listed = sides.get(name)
+            listed = kept.get(name)
             if not isinstance(listed, list) or not listed or not all(type(i) is int and 0 <= i < count for i in listed):
                 raise DataError(f"{self.run.path / 'split.json'} does not fit the run's queries.")
-            rows = np.array(listed)
-            found = answer(self.model, self.layout, self.queries, rows)
-            result[name] = found.score()
-        return {**result, "errors": found.errors()}
+            found[name] = np.array(listed)
+        return found
 
-    def solve(self, texts: list[str]) -> list[dict[str, Any]]:
+    def solve(self, texts: list[str], *, seed: int = 0, out: Path | None = None) -> list[dict[str, Any]]:
         """Return the answer to each query with whether it is correct and how sure the model is of it.
 
-        Raises :class:`UsageError` for a text that is not a query of the kind the model was trained on.
+        image-text reads a query in test handwriting drawn from ``seed``; text-image writes in a style drawn from it
+        and puts the picture at ``out``, or in the run's ``answers``. Raises :class:`UsageError` for a text that is not
+        a query of the kind the model was trained on.
         """
         parsed = [self._parse(text) for text in texts]
-        width = self.queries.queries.shape[1]
-        logits = predict(self.model, encode(["".join(parts) for parts in parsed], self.queries.alphabet, width))
-        answers = self.layout.read(logits.argmax(axis=-1))
+        rows = encode(["".join(parts) for parts in parsed], self.queries.alphabet, self.queries.queries.shape[1])
+        images: list[str | None] = [None] * len(texts)
+        if isinstance(self.scenario, TextImage):
+            written = self._write(rows, seed=seed)
+            logits = self.scenario.judge.read(written)
+            said = Left(self.queries.alphabet, self.queries.answers.shape[1]).read(logits.argmax(axis=-1))
+            images = [
+                str(self._keep(image, "".join(parts), seed=seed, out=out))
+                for image, parts in zip(written, parsed, strict=True)
+            ]
+        else:
+            if isinstance(self.scenario, ImageText):
+                chosen = self.hand.choose(rows, pool="test", purpose="solve", epoch=seed)
+                logits = self._logits(self.scenario.outputs(self.model, self.hand.show(chosen)))
+            else:
+                logits = self._logits(predict(self.model, rows.astype(np.int32), batch=self.scenario.predict_batch))
+            said = self.scenario.layout.read(logits.argmax(axis=-1))
         return [
             {
-                "query": "".join(parts), "answer": text, "confidence": round(float(sure), 6), "image": None,
+                "query": "".join(parts), "answer": text, "confidence": round(float(sure), 6), "image": image,
                 "correct": text == str(OPERATIONS[parts[1]](int(parts[0]), int(parts[2]))),
             }
-            for parts, text, sure in zip(parsed, answers, confidences(logits), strict=True)
+            for parts, text, sure, image in zip(parsed, said, confidences(logits), images, strict=True)
         ]  # fmt: skip
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """Return the answer to a query that is a picture, a strip of glyphs; nobody knows what is correct.
+
+        Any size will do; dark writing on light paper is turned round.
+        """
+        if not isinstance(self.scenario, ImageText):
+            raise UsageError(f"{self.run.name} reads no pictures: it is {self.settings.mode}.", hint="Give 23+45.")
+        count = self.queries.queries.shape[1]
+        try:
+            strip = decode_strip(content=read_bytes(path, limit=MAX_BYTES), count=count, size=SIDE) / np.float32(255)
+        except DataError as error:
+            raise DataError(
+                f"{path}: {error.message}.",
+                hint=f"Put {count} glyphs side by side, blanks at the end: {count * SIDE} x {SIDE} pixels.",
+            ) from error
+        dark = np.median(strip) > 0.5
+        logits = self._logits(self.scenario.outputs(self.model, (1 - strip if dark else strip)[None]))
+        text = self.scenario.layout.read(logits.argmax(axis=-1))[0]
+        sure = round(float(confidences(logits)[0]), 6)
+        return {"query": None, "answer": text, "confidence": sure, "image": None, "correct": None}
+
+    def _logits(self, outputs: Any) -> np.ndarray:
+        return np.asarray(outputs["answer"] if isinstance(outputs, dict) else outputs)
+
+    def _write(self, rows: np.ndarray, *, seed: int) -> np.ndarray:
+        assert isinstance(self.scenario, TextImage)
+        style = rng(seed, "solve").normal(0, self.settings.style_scale, (1, self.settings.style_size))
+        styles = np.repeat(style.astype(np.float32), len(rows), axis=0)
+        return np.asarray(self.scenario.writer(self.model)(rows.astype(np.int32), styles))
+
+    def _keep(self, image: np.ndarray, query: str, *, seed: int, out: Path | None) -> Path:
+        path = out or self.run.folder("answers") / f"{query.replace('*', 'x')}-s{seed}.png"
+        strip = np.round(image * 255).astype(np.uint8).transpose(1, 0, 2).reshape(SIDE, -1)
+        grids.write_png(path, grids.enlarge(strip, 4))
+        return path
 
     def _parse(self, text: str) -> tuple[str, str, str]:
         operators = "".join(dict.fromkeys(self.queries.operators.tolist()))
@@ -88,85 +183,3 @@ class Solver:
                 hint=f"Give two numbers from 0 to {self.maximum} with {' or '.join(operators)} between them: 23+45.",
             )
         return match[1], match[2], match[3]
-
-
-@dataclasses.dataclass(frozen=True)
-class Answers:
-    """A model's answers to the queries ``rows``: logits (N, slots, symbols) in its own layout, and as texts."""
-
-    queries: Queries
-    rows: np.ndarray
-    logits: np.ndarray
-    targets: np.ndarray
-    texts: list[str]
-
-    @functools.cached_property
-    def predicted(self) -> np.ndarray:
-        """The answers as class indices in the report's layout (N, width), so that all layouts are scored alike."""
-        return encode(self.texts, self.queries.alphabet, self.queries.answers.shape[1])
-
-    def score(self) -> dict[str, Any]:
-        """Return ``n``, ``exact``, ``character`` (both in the report's layout) and ``loss`` (nats a character)."""
-        found = evaluation.accuracy(answers=self.queries.answers[self.rows], predicted=self.predicted)
-        log_probabilities = evaluation.log_softmax(self.logits)
-        return {**found, "loss": evaluation.cross_entropy(answers=self.targets, log_probabilities=log_probabilities)}
-
-    def errors(self) -> dict[str, Any]:
-        """Return Table 3's breakdown of the wrong answers."""
-        wrong = (self.predicted != self.queries.answers[self.rows]).any(axis=1)
-        operands, operators = self.queries.operands[self.rows], self.queries.operators[self.rows]
-        return evaluation.errors(operands=operands, operators=operators, wrong=wrong, predicted=self.texts)
-
-    def csv(self) -> str:
-        """Return a CSV of the answers, the wrong ones first, with the size of the miss."""
-        right = (self.predicted == self.queries.answers[self.rows]).all(axis=1)
-        operands, operators = self.queries.operands[self.rows], self.queries.operators[self.rows]
-        misses = evaluation.miss_sizes(operands=operands, operators=operators, predicted=self.texts)
-        asked = self.queries.text(self.queries.queries[self.rows])
-        truth = self.queries.text(self.queries.answers[self.rows])
-        sure = confidences(self.logits)
-        file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("query", "answer", "predicted", "correct", "miss", "confidence"))
-        for i in np.argsort(right, kind="stable"):
-            miss = "" if misses[i] < 0 else int(misses[i])
-            writer.writerow((asked[i], truth[i], self.texts[i], int(right[i]), miss, f"{sure[i]:.6f}"))
-        return file.getvalue()
-
-
-def answer(model: Any, layout: Left, queries: Queries, rows: np.ndarray) -> Answers:
-    """Return a model's answers to the queries ``rows``."""
-    logits = predict(model, queries.queries[rows])
-    truth = layout.write(queries.text(queries.answers[rows]))
-    return Answers(queries, rows, logits, truth, layout.read(logits.argmax(axis=-1)))
-
-
-def predict(model: Any, queries: np.ndarray) -> np.ndarray:
-    """Return the logits (N, slots, symbols) of queries int (N, T), in batches of one size: one shape is compiled."""
-    count = len(queries)
-    size = min(PREDICT_BATCH, count)
-    padded = queries[np.arange(-(-count // size) * size) % count].astype(np.int32)
-    outputs = model.predict(padded, batch_size=size, verbose=0)
-    return np.asarray(outputs["answer"] if isinstance(outputs, dict) else outputs)[:count]
-
-
-def confidences(logits: np.ndarray) -> np.ndarray:
-    """Return the probability that the model gives each of its answers: (N, slots, symbols) -> (N,)."""
-    return np.exp(evaluation.log_softmax(logits).max(axis=-1).sum(axis=-1))
-
-
-def layout_for(settings: Seq2seqSettings, queries: Queries) -> Left:
-    """Return the layout in which a run's architecture writes answers."""
-    kind = Slots if settings.architecture == "columns" else Left
-    return kind(queries.alphabet, queries.answers.shape[1])
-
-
-def build(settings: Seq2seqSettings, queries: Queries) -> Any:
-    """Return the untrained model of a run, its weights drawn from the seed."""
-    import keras
-
-    from idlcli.models import columns, seq2seq
-
-    keras.utils.set_random_seed(integer(settings.seed, "weights"))
-    make = columns.build if settings.architecture == "columns" else seq2seq.build
-    return make(settings, alphabet=queries.alphabet, digits=queries.digits, slots=queries.answers.shape[1])

@@ -6,23 +6,67 @@ narrow state cannot learn queries by heart. What a column is turned into is wide
 characters, (operator, a_i) and (operator, b_i), each character by its own embedding.
 """
 
+import functools
 from typing import Any
 
 import keras
 from keras import layers, ops
 
-from idlcli.models.alignment import Align
-from idlcli.models.layers import NoisyLSTM, OneHot
+from idlcli.models import glyph_classifier, glyph_writer
+from idlcli.models.alignment import Align, Justify
+from idlcli.models.layers import EachGlyph, NoisyLSTM, OneHot
 from idlcli.settings.seq2seq import Seq2seqSettings
 
 EMBEDDING = 32
 
 
 def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -> keras.Model:
-    """Return the text-text model: int (B, 2 * digits + 1) -> the outputs of :func:`core`."""
-    query = keras.Input((2 * digits + 1,), dtype="int32", name="query")
-    characters = OneHot(len(alphabet), name="one_hot")(query)
-    return keras.Model(query, core(settings, alphabet=alphabet, digits=digits, slots=slots)(characters), name="columns")
+    """Return the model of a mode.
+
+    text-text: query int (B, 2 * digits + 1) -> the outputs of :func:`core`.
+    image-text: glyphs float (B, 2 * digits + 1, 28, 28) -> the same, and glyph: logits (B, 2 * digits + 1, symbols).
+    text-image: query, and the glyphs of the answer, written (B, slots, 28, 28), which only the training looks at ->
+    the same, and image: logits of pixels (B, slots, 28, 28), and divergence: KL in nats of each glyph (B, slots).
+    """
+    width, symbols = 2 * digits + 1, len(alphabet)
+    solve = core(settings, alphabet=alphabet, digits=digits, slots=slots)
+    if settings.mode == "image-text":
+        glyphs = keras.Input((width, 28, 28), name="glyphs")
+        reader = glyph_classifier.build(classes=symbols, width=settings.reader_width, dropout=settings.reader_dropout)
+        read = EachGlyph(reader, name="reader")(glyphs)
+        outputs = solve(ops.softmax(read))
+        return keras.Model(glyphs, {**outputs, "glyph": read}, name="columns_image_text")
+    query = keras.Input((width,), dtype="int32", name="query")
+    outputs = solve(OneHot(symbols, name="one_hot")(query))
+    if settings.mode == "text-text":
+        return keras.Model(query, outputs, name="columns_text_text")
+    justify = Justify(blank=alphabet.index(" "), name="justify")
+    characters = justify(ops.softmax(outputs["answer"]))
+    written = keras.Input((slots, 28, 28), name="written")
+    image, divergence = glyph_writer.build(
+        symbols=symbols, style=settings.style_size, width=settings.writer_width, slots=slots
+    )([characters, written])
+    return keras.Model(
+        {"query": query, "written": written},
+        {**outputs, "image": image, "divergence": divergence},
+        name="columns_text_image",
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def writing(model: keras.Model, *, style: int) -> keras.Model:
+    """Return the trained text-image ``model`` as it writes, its weights shared.
+
+    query int (B, T) and style float (B, style) -> glyphs float (B, slots, 28, 28) in [0, 1]; with ``style`` 0 the
+    query alone. All glyphs of an answer are written in one style.
+    """
+    characters, query = model.get_layer("justify").output, model.input["query"]
+    if not style:
+        return keras.Model(query, ops.sigmoid(EachGlyph(glyph_writer.pen_of(model))(characters)))
+    hand = keras.Input((style,), name="style")
+    said = ops.concatenate([characters, ops.repeat(hand[:, None], characters.shape[1], axis=1)], axis=-1)
+    image = ops.sigmoid(EachGlyph(glyph_writer.pen_of(model))(said))
+    return keras.Model({"query": query, "style": hand}, image)
 
 
 def core(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -> keras.Model:
@@ -47,8 +91,10 @@ def core(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -
     ]
     columns = layers.Dropout(settings.dropout, name="columns_dropout")(layers.Multiply(name="columns")(projections))
 
-    encoder = NoisyLSTM(settings.units, settings.state_noise, name="encoder")
-    context = encoder(ops.flip(columns[:, :digits], axis=1))[:, -1]
+    sequence = ops.flip(columns[:, :digits], axis=1)
+    for depth in range(1, settings.encoder_layers + 1):
+        sequence = NoisyLSTM(settings.units, settings.state_noise, name=f"encoder_{depth}")(sequence)
+    context = sequence[:, -1]
     contexts = layers.RepeatVector(slots, name="context")(context)
     start = layers.GaussianNoise(settings.state_noise, name="start_noise")(
         _dense(settings.units, "start", "tanh")(context)
@@ -70,11 +116,18 @@ def core(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -
 def losses(settings: Seq2seqSettings) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the loss of each head, and its weight."""
     bits = keras.losses.BinaryCrossentropy(from_logits=True)
-    answer = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return (
-        {"answer": answer, "carry": bits, "order": bits},
-        {"answer": 1.0, "carry": settings.hint_weight, "order": settings.hint_weight},
-    )
+    characters = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    heads: dict[str, tuple[Any, float]] = {
+        "answer": (characters, 1.0),
+        "carry": (bits, settings.hint_weight),
+        "order": (bits, settings.hint_weight),
+    }
+    if settings.mode == "image-text":
+        heads["glyph"] = (characters, settings.glyph_weight)
+    if settings.mode == "text-image":
+        heads["image"] = (bits, settings.image_weight)
+        heads["divergence"] = (glyph_writer.mean_divergence, settings.image_weight * settings.kl_weight / 28**2)
+    return {name: loss for name, (loss, _) in heads.items()}, {name: weight for name, (_, weight) in heads.items()}
 
 
 def _dense(units: int, name: str, activation: str | None = None) -> layers.Dense:

@@ -5,22 +5,67 @@ from typing import Any
 import keras
 from keras import layers
 
-from idlcli.models.layers import OneHot
+from idlcli.models.layers import EachGlyph, OneHot
 from idlcli.settings.seq2seq import Seq2seqSettings
 
 
 def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -> keras.Model:
-    """Return the model of a mode.
+    """Return the model of a mode. Of a query's T = 2 * digits + 1 characters and an answer's S = ``slots``:
 
-    text-text: int (B, 2 * digits + 1) class indices -> float (B, slots, symbols) logits.
+    text-text: int (B, T) class indices -> logits float (B, S, symbols).
+    image-text: glyphs float (B, T, 28, 28) in [0, 1] -> logits float (B, S, symbols).
+    text-image: int (B, T) -> glyphs float (B, S, 28, 28) in [0, 1].
     """
-    query = keras.Input((2 * digits + 1,), dtype="int32", name="query")
-    characters = OneHot(len(alphabet), name="one_hot")(query)
-    context = encode(characters, settings)
-    steps = layers.RepeatVector(slots, name="repeat")(context)
-    states = layers.LSTM(settings.units, return_sequences=True, unroll=True, name="decoder")(steps)
-    logits = layers.Dense(len(alphabet), name="characters")(states)
-    return keras.Model(query, logits, name="seq2seq_text_text")
+    steps, symbols = 2 * digits + 1, len(alphabet)
+    if settings.mode == "image-text":
+        given = keras.Input((steps, 28, 28), name="glyphs")
+        sequence = EachGlyph(reader(settings), name="reader")(given)
+    else:
+        given = keras.Input((steps,), dtype="int32", name="query")
+        sequence = OneHot(symbols, name="one_hot")(given)
+    repeated = layers.RepeatVector(slots, name="repeat")(encode(sequence, settings))
+    states = layers.LSTM(settings.units, return_sequences=True, unroll=True, name="decoder")(repeated)
+    if settings.mode == "text-image":
+        written = EachGlyph(writer(settings), name="writer")(states)
+    else:
+        written = layers.Dense(symbols, name="characters")(states)
+    return keras.Model(given, written, name=f"seq2seq_{settings.mode.replace('-', '_')}")
+
+
+def reader(settings: Seq2seqSettings) -> keras.Model:
+    """Return the CNN in front of image-text: float (B, 28, 28) -> features (B, 128). Its sizes are assumed."""
+    glyph = keras.Input((28, 28), name="glyph")
+    maps: Any = layers.Reshape((28, 28, 1), name="channel")(glyph)
+    for stage, filters in enumerate((settings.reader_width, 2 * settings.reader_width), start=1):
+        maps = layers.Conv2D(filters, 3, activation="relu", name=f"convolution_{stage}")(maps)
+        maps = layers.MaxPooling2D(name=f"pool_{stage}")(maps)
+    features = layers.Dense(128, activation="relu", name="features")(layers.Flatten(name="flat")(maps))
+    if settings.reader_dropout:
+        features = layers.Dropout(settings.reader_dropout, name="features_dropout")(features)
+    return keras.Model(glyph, features, name="glyph_reader")
+
+
+def writer(settings: Seq2seqSettings) -> keras.Model:
+    """Return the deconvolution of the report's section 5.4: a state (B, units) -> a glyph float (B, 28, 28).
+
+    Dense to 7 x 7 x 64, then two transposed 3x3 convolutions of stride 2, the last with a sigmoid; the number of maps
+    between the two (half as many) is assumed.
+    """
+    state = keras.Input((settings.units,), name="state")
+    width = settings.writer_width
+    maps = layers.Dense(7 * 7 * width, kernel_initializer=settings.initializer, name="maps")(state)
+    maps = layers.Reshape((7, 7, width), name="grid")(_activation(settings, "maps_activation")(maps))
+    shape = {"strides": 2, "padding": "same", "kernel_initializer": settings.initializer}
+    maps = layers.Conv2DTranspose(width // 2 or 1, 3, **shape, name="up_1")(maps)
+    maps = _activation(settings, "up_1_activation")(maps)
+    maps = layers.Conv2DTranspose(1, 3, **shape, activation="sigmoid", name="up_2")(maps)
+    return keras.Model(state, layers.Reshape((28, 28), name="pixels")(maps), name="glyph_writer")
+
+
+def _activation(settings: Seq2seqSettings, name: str) -> layers.Layer:
+    if settings.activation == "leaky_relu":
+        return layers.LeakyReLU(negative_slope=settings.leak, name=name)
+    return layers.ReLU(name=name)
 
 
 def encode(sequence: keras.KerasTensor, settings: Seq2seqSettings) -> keras.KerasTensor:
@@ -39,11 +84,17 @@ def exact_match(answer: keras.KerasTensor, logits: keras.KerasTensor) -> keras.K
     return keras.ops.cast(keras.ops.all(right, axis=-1), "float32")
 
 
-def compile(model: keras.Model, optimizer: keras.optimizers.Optimizer, *, jit: bool, heads: Any = None) -> None:
-    """Compile a text-answering model: cross-entropy per character, the shares of right characters and right answers.
+def compile(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, *, jit: bool, heads: Any = None, pixels: str = ""
+) -> None:
+    """Compile a model that answers in text: cross-entropy per character, shares of right characters and answers.
 
     ``heads`` gives the losses and their weights by name for a model with more than one output; one is ``answer``.
+    ``pixels`` names the loss of a model that answers in glyphs instead.
     """
+    if pixels:
+        model.compile(optimizer=optimizer, loss=pixels, jit_compile=jit)
+        return
     metrics = [
         keras.metrics.SparseCategoricalAccuracy(name="character"),
         keras.metrics.MeanMetricWrapper(exact_match, name="exact"),

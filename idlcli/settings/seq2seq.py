@@ -8,6 +8,11 @@ from idlcli.settings.fields import setting
 
 Mode = Literal["text-text", "image-text", "text-image"]
 COLUMNS = {"architecture": ("columns",)}
+IMAGES = {"mode": ("image-text", "text-image")}
+READING = {"mode": ("image-text",)}
+WRITING = {"mode": ("text-image",)}
+DECONVOLUTION = {"architecture": ("repeat",), "mode": ("text-image",)}
+STYLED = {"architecture": ("columns",), "mode": ("text-image",)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,18 @@ class Seq2seqSettings(TrainSettings):
         low=0, high=0.5, group="Task",
     )  # fmt: skip
     commute: bool = setting(False, "Add b+a for each training query a+b, unless it is a test query.", group="Task")
+    judge: str = setting(
+        "", "Run of the judge that reads written answers (default: one is trained once for the data and the seed).",
+        only=WRITING, group="Task",
+    )  # fmt: skip
+    handwriting: Literal["fresh", "fixed"] = setting(
+        "fresh", "fresh writes each query by other glyphs every epoch; fixed keeps one form of each, as the report.",
+        only=IMAGES, group="Task",
+    )  # fmt: skip
+    distortion: float = setting(
+        0.0, "Strength of the random distortion of the glyphs that are read in training.",
+        low=0, high=5, only=READING, group="Training",
+    )  # fmt: skip
     architecture: Literal["repeat", "columns"] = setting(
         "repeat", "repeat is the report's (RepeatVector); columns reads a column of digits a step.", group="Model"
     )
@@ -60,6 +77,51 @@ class Seq2seqSettings(TrainSettings):
         only=COLUMNS,
         group="Model",
     )
+    reader_width: int = setting(
+        32, "Filters of the first convolutions that read a glyph; later ones have more.",
+        low=1, high=512, only=READING, group="Model",
+    )  # fmt: skip
+    reader_dropout: float = setting(
+        0.0, "Share of what is seen of a glyph dropped in training.",
+        low=0, high=0.9, only=READING, group="Model",
+    )  # fmt: skip
+    glyph_weight: float = setting(
+        1.0, "Weight of the auxiliary loss of image-text: which character is each glyph.",
+        low=0, high=100, only={**COLUMNS, **READING}, group="Model",
+    )  # fmt: skip
+    writer_width: int = setting(
+        64, "Feature maps that the first deconvolution of a glyph starts from; the report's is 64.",
+        low=1, high=1024, only=WRITING, group="Model",
+    )  # fmt: skip
+    activation: Literal["relu", "leaky_relu"] = setting(
+        "relu", "Activation between the layers that write a glyph.", only=DECONVOLUTION, group="Model"
+    )
+    leak: float = setting(
+        0.1, "Slope of leaky_relu below zero.", low=0, high=1,
+        only={**DECONVOLUTION, "activation": ("leaky_relu",)}, group="Model",
+    )  # fmt: skip
+    initializer: Literal["glorot_uniform", "he_normal"] = setting(
+        "glorot_uniform", "How the layers that write a glyph are initialised.", only=DECONVOLUTION, group="Model"
+    )
+    loss: Literal["mse", "binary_crossentropy"] = setting(
+        "mse", "Loss of a written pixel.", only=DECONVOLUTION, group="Loss"
+    )
+    style_size: int = setting(
+        16, "Numbers that describe a handwriting; 0 writes every digit in one hand.",
+        low=0, high=1024, only=STYLED, group="Model",
+    )  # fmt: skip
+    style_scale: float = setting(
+        1.0, "Standard deviation of the handwritings that answers are written in; training uses 1.",
+        low=0, high=3, only=STYLED, group="Model",
+    )  # fmt: skip
+    image_weight: float = setting(
+        1.0, "Weight of the loss of the written glyphs, in nats a pixel.",
+        low=0, high=1000, only=STYLED, group="Loss",
+    )  # fmt: skip
+    kl_weight: float = setting(
+        1.0, "Weight of the KL divergence of the handwriting's code from N(0, I).",
+        low=0, high=100, only=STYLED, group="Loss",
+    )  # fmt: skip
     eval_every: int = setting(
         1,
         "Epochs between two looks at the test queries; the last epoch always has one.",

@@ -34,6 +34,7 @@ def start(backend: str, *, deterministic: bool = False) -> None:
         if backend == "tensorflow":
             import tensorflow
 
+            tensorflow.get_logger().setLevel("ERROR")  # it warns of each shape that is compiled after the first few
             tensorflow.config.list_physical_devices()  # the search for a GPU is what prints; here, not later
     keras.config.set_floatx("float32")
     if deterministic and backend == "tensorflow":

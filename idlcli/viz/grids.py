@@ -7,7 +7,6 @@ import numpy as np
 
 from idlcli.errors import UsageError
 from idlcli.files import make_directory, write_bytes
-from idlcli.viz.figures import check_suffix
 from idlcli.viz.thumbnails import data_uri
 
 
@@ -29,12 +28,8 @@ def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def write_picture(path: Path, image: np.ndarray) -> None:
-    """Write a uint8 picture (H, W) or (H, W, 3) to a .png, or to an .svg that holds it and never blurs its pixels.
-
-    Raises :class:`UsageError` for another ending.
-    """
-    check_suffix(path)
-    if path.suffix == ".png":
+    """Write a uint8 picture (H, W) or (H, W, 3) to a .png, or to an .svg that holds it and never blurs its pixels."""
+    if path.suffix.lower() != ".svg":
         return write_png(path, image)
     height, width = image.shape[:2]
     make_directory(path.parent)

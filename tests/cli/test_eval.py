@@ -115,12 +115,12 @@ def test_a_count_beyond_what_is_there_is_exit_3(here, built_faces):
     here("eval", "fid", built_faces, built_faces, "--count", "13").refused(3, "--count", "12")
 
 
-def test_runs_that_cannot_do_it_are_exit_3_by_their_kind(here, face_runs, trained_run):
+def test_runs_that_cannot_do_it_are_exit_3_by_their_kind(here, stand_ins, trained_run):
     here("eval", "fid", trained_run, "a.npy").refused(3, "seq2seq")
-    here("eval", "fid", face_runs["cae"], "a.npy").refused(3, "cae")
-    here("eval", "mse", face_runs["gan"]).refused(3, "gan")
+    here("eval", "fid", stand_ins["cae"], "a.npy").refused(3, "cae")
+    here("eval", "mse", stand_ins["gan"]).refused(3, "gan")
     here("viz", "walk", trained_run).refused(3, "seq2seq")
-    here("viz", "tsne", face_runs["cae"], "--space", "features").refused(3, "cae")
+    here("viz", "tsne", stand_ins["cae"], "--space", "features").refused(3, "cae")
 
 
 @pytest.mark.parametrize(
@@ -161,11 +161,11 @@ def test_kept_features_need_no_engine(idl, built_faces, tmp_path):
     assert again["cached"] == [True, True]
 
 
-def test_the_same_command_gives_the_same_bytes(here, built_faces, face_runs, tmp_path):
+def test_the_same_command_gives_the_same_bytes(here, built_faces, stand_ins, tmp_path):
     commands = [
-        ("viz", "grid", face_runs["gan"], "--seed", "3", "--out", "{}.png"),
-        ("viz", "walk", face_runs["vae"], "--seed", "3", "--out", "{}.gif"),
-        ("viz", "tsne", face_runs["vae"], "--seed", "3", "--out", "{}.svg", "--html", "{}.html"),
+        ("viz", "grid", stand_ins["gan"], "--seed", "3", "--out", "{}.png"),
+        ("viz", "walk", stand_ins["vae"], "--seed", "3", "--out", "{}.gif"),
+        ("viz", "tsne", stand_ins["vae"], "--seed", "3", "--out", "{}.svg", "--html", "{}.html"),
     ]
     for command in commands:
         written = []

@@ -24,16 +24,17 @@ def small(built_arithmetic: Path) -> Seq2seqSettings:
 @pytest.fixture
 def quick(keras_engine, monkeypatch):
     """Save the compiler's time: a model of the same settings is compiled once, and starts from its first weights."""
-    from idlcli.experiments import solver
+    from idlcli.experiments.scenarios import TextText
     from idlcli.models import seq2seq as models
     from idlcli.training import fit
 
-    build, compile = solver.build, models.compile
+    build, compile = TextText.build, models.compile
 
-    def built(settings, *rest, **named):
-        key = (dataclasses.replace(settings, data=""), rest[0].alphabet, rest[0].queries.shape)
+    def built(scenario):
+        queries = scenario.queries
+        key = (dataclasses.replace(scenario.settings, data="", judge=""), queries.alphabet, queries.queries.shape)
         if key not in CACHE:
-            CACHE[key] = build(settings, *rest, **named)
+            CACHE[key] = build(scenario)
         model = CACHE[key]
         for variable, value in getattr(model, "first_values", ()):
             variable.assign(value)
@@ -46,6 +47,6 @@ def quick(keras_engine, monkeypatch):
             variables = (*model.weights, *model.optimizer.variables)
             model.first_values = [(variable, np.array(variable.numpy())) for variable in variables]
 
-    monkeypatch.setattr(solver, "build", built)
+    monkeypatch.setattr(TextText, "build", built)
     monkeypatch.setattr(models, "compile", compiled)
     monkeypatch.setattr(fit, "SAVE_SECONDS", 0.0)

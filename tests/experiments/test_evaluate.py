@@ -45,7 +45,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         measured.append(len(images))
         if progress is not None:
             progress(len(images), len(images))
-        return images[:, ::8, ::8].reshape(len(images), -1).astype(np.float32) / 255
+        return images[:, ::4, ::4].reshape(len(images), -1).astype(np.float32) / 255
 
     def stand_in(name, weights=None):
         return Extractor(name, "images", "0" * 64, "8x8 bicubic", extract)
@@ -108,10 +108,10 @@ def test_pictures_and_features_are_not_compared(built_faces, arrays, conditions,
         compare(metric="fid", a=str(built_faces), b=str(tmp_path / "a.npy"), conditions=conditions)
 
 
-def test_real_features_are_kept_and_samples_are_not(face_runs, built_faces, conditions, quick):
+def test_real_features_are_kept_and_samples_are_not(stand_ins, built_faces, conditions, quick):
     def fid(**changes):
         changed = dataclasses.replace(conditions, **changes)
-        return compare(metric="fid", a=str(face_runs["gan"]), b=str(built_faces), conditions=changed)
+        return compare(metric="fid", a=str(stand_ins["gan"]), b=str(built_faces), conditions=changed)
 
     first, second = fid(), fid()
     assert quick == [12, 12, 12]
@@ -121,14 +121,14 @@ def test_real_features_are_kept_and_samples_are_not(face_runs, built_faces, cond
     assert quick[3:] == [48, 48]  # a run makes as many as the other side has
     assert fid(part="train", count=20, seed=1)["n"] == [20, 20]
     assert fid(cache=None)["cached"] == [False, False]
-    assert fid(features="inception", weights=face_runs["gan"] / "config.json")["cached"] == [False, False]
+    assert fid(features="inception", weights=stand_ins["gan"] / "config.json")["cached"] == [False, False]
     assert [path.parent.name for path in conditions.cache.iterdir()] == ["cache"] * 4
 
 
-def test_conditions_stand_in_the_result(face_runs, built_faces, conditions, quick):
+def test_conditions_stand_in_the_result(stand_ins, built_faces, conditions, quick):
     told = []
     found = compare(
-        metric="fid", a=str(face_runs["vae"]), b=str(built_faces), conditions=conditions,
+        metric="fid", a=str(stand_ins["vae"]), b=str(built_faces), conditions=conditions,
         progress=lambda what: lambda done, total: told.append((what, done, total)),
     )  # fmt: skip
     assert found["features"] == {"name": "efficientnet-lite0", "sha256": "0" * 64}
@@ -137,10 +137,10 @@ def test_conditions_stand_in_the_result(face_runs, built_faces, conditions, quic
     assert found["conditions"]["a"]["seed"] == 0
     assert found["conditions"]["b"]["part"] == "test"
     assert found["conditions"]["b"]["data_sha256"] == face_set.load(path=built_faces).manifest["images"]["sha256"]
-    assert told == [(str(face_runs["vae"]), 12, 12), (str(built_faces), 12, 12)]
+    assert told == [(str(stand_ins["vae"]), 12, 12), (str(built_faces), 12, 12)]
 
 
-def test_two_parts_of_one_set_and_two_runs_can_be_compared(face_runs, built_faces, conditions, quick):
+def test_two_parts_of_one_set_and_two_runs_can_be_compared(stand_ins, built_faces, conditions, quick):
     changed = dataclasses.replace(conditions, part_a="train", part="test")
     floor = compare(metric="kid", a=str(built_faces), b=str(built_faces), conditions=changed)
     assert floor["n"] == [48, 12]
@@ -157,12 +157,12 @@ def test_a_part_that_means_nothing_is_a_usage_error(arrays, built_faces, conditi
 
 
 def test_pictures_of_other_sizes_and_left_out_ones_are_warned_of(built_faces, conditions, quick, tmp_path):
-    np.save(tmp_path / "large.npy", np.random.default_rng(0).integers(0, 256, (12, 32, 40, 3), dtype=np.uint8))
+    np.save(tmp_path / "large.npy", np.random.default_rng(0).integers(0, 256, (12, 16, 20, 3), dtype=np.uint8))
     with pytest.raises(DataError, match="width"):
         compare(metric="kid", a=str(tmp_path / "large.npy"), b=str(built_faces), conditions=conditions)
     first, second, _ = evaluate.open_pair(str(tmp_path / "large.npy"), str(built_faces), conditions)
     said = evaluate._warnings("kid", first, second)
-    assert any("32x40 against 32x32" in warning for warning in said)
+    assert any("16x20 against 16x16" in warning for warning in said)
     first.about["skipped"] = 3
     assert any("3 pictures" in warning for warning in evaluate._warnings("kid", first, second))
 
@@ -179,11 +179,16 @@ def test_the_network_s_features_are_the_same_one_by_one_and_all_at_once(built_fa
     assert found["features"]["name"] == "efficientnet-lite0"
 
 
-def test_glyphs_are_measured_by_the_judge(finished_judge, conditions, tmp_path, keras_engine):
+@pytest.fixture
+def judge_run(written_runs):
+    return next(written_runs.glob("0*-judge"))
+
+
+def test_glyphs_are_measured_by_the_judge(judge_run, conditions, tmp_path, keras_engine):
     glyphs = np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
     for name, array in (("a", glyphs), ("b", 255 - glyphs)):
         np.save(tmp_path / f"{name}.npy", array)
-    changed = dataclasses.replace(conditions, judge=str(finished_judge))
+    changed = dataclasses.replace(conditions, judge=str(judge_run))
     found = compare(metric="fid", a=str(tmp_path / "a.npy"), b=str(tmp_path / "b.npy"), conditions=changed)
     assert found["features"]["name"] == "judge"
     assert found["value"] > 0
@@ -194,7 +199,7 @@ def test_glyphs_are_measured_by_the_judge(finished_judge, conditions, tmp_path, 
         compare(metric="fid", a=str(tmp_path / "a.npy"), b=str(tmp_path / "b.npy"), conditions=conditions)
 
 
-def test_weights_that_are_missing_are_said_before_a_run_samples(face_runs, built_faces, conditions, monkeypatch):
+def test_weights_that_are_missing_are_said_before_a_run_samples(stand_ins, built_faces, conditions, monkeypatch):
     def sample(*_):
         raise AssertionError("sampled")
 
@@ -207,14 +212,14 @@ def test_weights_that_are_missing_are_said_before_a_run_samples(face_runs, built
 # Reconstructions
 
 
-def test_mse_is_that_of_the_test_part_of_the_run_s_own_data(face_runs, built_faces, conditions):
+def test_mse_is_that_of_the_test_part_of_the_run_s_own_data(stand_ins, built_faces, conditions):
     faces = face_set.load(path=built_faces)
     images = np.asarray(faces.images[faces.test_indices]) / 255
-    means = images.reshape(-1, 2, 16, 2, 16, 3).mean(axis=(2, 4))
-    again = np.rint(np.clip(means, 0, 1).repeat(16, 1).repeat(16, 2) * 255) / 255
+    means = images.reshape(-1, 2, 8, 2, 8, 3).mean(axis=(2, 4))
+    again = np.rint(np.clip(means, 0, 1).repeat(8, 1).repeat(8, 2) * 255) / 255
     each = ((images - again) ** 2).mean(axis=(1, 2, 3))
     for kind in ("vae", "cae"):
-        found = reconstruct.score(run=str(face_runs[kind]), data=None, conditions=conditions)
+        found = reconstruct.score(run=str(stand_ins[kind]), data=None, conditions=conditions)
         assert found["value"] == pytest.approx(each.mean(), rel=1e-4)
         assert found["interval"][1] - found["value"] == pytest.approx(1.96 * each.std(ddof=1) / 12**0.5, rel=1e-3)
         assert found["psnr"] == pytest.approx((-10 * np.log10(each)).mean(), rel=1e-4)
@@ -225,21 +230,21 @@ def test_mse_is_that_of_the_test_part_of_the_run_s_own_data(face_runs, built_fac
     assert reconstruct.score(run="cae-s0", data=str(built_faces), conditions=train)["n"] == [5, 5]
 
 
-def test_an_exact_reconstruction_has_no_finite_psnr(face_runs, conditions, tmp_path):
-    np.save(tmp_path / "flat.npy", np.full((3, 32, 32, 3), 255, np.uint8))
+def test_an_exact_reconstruction_has_no_finite_psnr(stand_ins, conditions, tmp_path):
+    np.save(tmp_path / "flat.npy", np.full((3, 16, 16, 3), 255, np.uint8))
     found = reconstruct.score(run="vae-s0", data=str(tmp_path / "flat.npy"), conditions=conditions)
     assert (found["value"], found["psnr"], found["exact"]) == (0, None, 3)
     json.dumps(found, allow_nan=False)
 
 
-@pytest.mark.parametrize("shape", [(3, 16, 16, 3), (1, 32, 32, 3), (3, 28, 28), (3, 7)])
-def test_pictures_that_a_run_does_not_take_are_a_data_error(shape, face_runs, conditions, tmp_path):
+@pytest.mark.parametrize("shape", [(3, 32, 32, 3), (1, 16, 16, 3), (3, 28, 28), (3, 7)])
+def test_pictures_that_a_run_does_not_take_are_a_data_error(shape, stand_ins, conditions, tmp_path):
     np.save(tmp_path / "a.npy", np.zeros(shape, np.uint8 if len(shape) > 2 else np.float32))
     with pytest.raises(DataError):
         reconstruct.score(run="vae-s0", data=str(tmp_path / "a.npy"), conditions=conditions)
 
 
-def test_only_a_run_with_a_code_reconstructs(face_runs, conditions):
+def test_only_a_run_with_a_code_reconstructs(stand_ins, conditions):
     with pytest.raises(DataError, match="vae or cae"):
         reconstruct.score(run="gan-s0", data=None, conditions=conditions)
 
@@ -261,7 +266,7 @@ def look(built_faces, conditions, quick, tmp_path):
 def test_copies_are_told_from_new_pictures(look, built_faces, tmp_path):
     faces = face_set.load(path=built_faces)
     train = np.asarray(faces.images[faces.train_indices])
-    noisy = train[:30].astype(int) + np.random.default_rng(0).integers(-2, 3, (30, 32, 32, 3))
+    noisy = train[:30].astype(int) + np.random.default_rng(0).integers(-2, 3, (30, 16, 16, 3))
     np.save(tmp_path / "copied.npy", np.clip(noisy, 0, 255).astype(np.uint8))
     np.save(tmp_path / "fresh.npy", np.asarray(faces.images[faces.test_indices]))
     copied, fresh = look(tmp_path / "copied.npy"), look(tmp_path / "fresh.npy")
@@ -275,17 +280,17 @@ def test_copies_are_told_from_new_pictures(look, built_faces, tmp_path):
     assert max(copied["distances"]["samples"]) < min(copied["distances"]["held_out"])
     assert (tmp_path / "near.png").stat().st_size > 10_000
     shown = copied["shown"]
-    assert shown[:4] == np.argsort(copied["distances"]["samples"], kind="stable")[:4].tolist()
+    assert [copied["distances"]["samples"][row] for row in shown[:4]] == sorted(copied["distances"]["samples"])[:4]
     assert len(set(shown)) == 8
 
 
-def test_a_run_is_held_against_the_data_it_was_made_with(look, face_runs):
-    found = look(face_runs["gan"], data=None)
+def test_a_run_is_held_against_the_data_it_was_made_with(look, stand_ins):
+    found = look(stand_ins["gan"], data=None)
     assert found["n"] == [1024, 48]
     assert found["conditions"]["train"]["part"] == "train"
 
 
 def test_pictures_without_their_data_are_a_usage_error(look, tmp_path):
-    np.save(tmp_path / "a.npy", np.zeros((9, 32, 32, 3), np.uint8))
+    np.save(tmp_path / "a.npy", np.zeros((9, 16, 16, 3), np.uint8))
     with pytest.raises(UsageError, match="trained on"):
         look(tmp_path / "a.npy", data=None)

@@ -146,7 +146,7 @@ def test_an_array_of_objects_is_never_unpacked(tmp_path):
         opening.open_path(tmp_path / "a.npy")
 
 
-def test_a_word_means_a_path_or_a_run(face_runs, tmp_path, monkeypatch, built_faces):
+def test_a_word_means_a_path_or_a_run(stand_ins, tmp_path, monkeypatch, built_faces):
     monkeypatch.chdir(tmp_path)
     root = tmp_path / "runs"
 
@@ -154,10 +154,10 @@ def test_a_word_means_a_path_or_a_run(face_runs, tmp_path, monkeypatch, built_fa
         return opening.locate(str(word), root=root, kinds=kinds)
 
     assert locate(built_faces) == built_faces
-    for word in (face_runs["vae"], "00001-vae-s0", "1", "vae-s0"):
-        assert locate(word) == Run(face_runs["vae"])
-    assert locate("latest") == Run(face_runs["gan"])
-    assert locate("latest", ("cae",)) == Run(face_runs["cae"])
+    for word in (stand_ins["vae"], "00001-vae-s0", "1", "vae-s0"):
+        assert locate(word) == Run(stand_ins["vae"])
+    assert locate("latest") == Run(stand_ins["gan"])
+    assert locate("latest", ("cae",)) == Run(stand_ins["cae"])
     for word in ("", "nowhere", "no/where.zip", "9", "a\0b", "a" * 5000):
         with pytest.raises(DataError):
             locate(word)
@@ -165,27 +165,27 @@ def test_a_word_means_a_path_or_a_run(face_runs, tmp_path, monkeypatch, built_fa
         locate("2", ("vae", "gan"))
 
 
-def test_a_run_samples_what_its_seed_says(face_runs):
-    run = Run(face_runs["gan"])
+def test_a_run_samples_what_its_seed_says(stand_ins):
+    run = Run(stand_ins["gan"])
     opened = opening.open_run(run, count=7, seed=2)
-    assert opened.array.shape == (7, 32, 32, 3)
+    assert opened.array.shape == (7, 16, 16, 3)
     assert not opened.real
     assert opened.about["what"] == "gan run"
     assert opened.sha256 == opening.open_run(run, count=7, seed=2).sha256
     assert opened.sha256 != opening.open_run(run, count=7, seed=3).sha256
 
 
-def test_a_run_that_cannot_do_what_is_needed_is_a_data_error(face_runs, finished_run):
+def test_a_run_that_cannot_do_what_is_needed_is_a_data_error(stand_ins, finished_run):
     with pytest.raises(DataError, match="cannot sample"):
-        opening.model_of(Run(face_runs["cae"]), needs="sample")
+        opening.model_of(Run(stand_ins["cae"]), needs="sample")
     with pytest.raises(DataError, match="cannot reconstruct"):
-        opening.model_of(Run(face_runs["gan"]), needs="reconstruct")
+        opening.model_of(Run(stand_ins["gan"]), needs="reconstruct")
     with pytest.raises(DataError, match="seq2seq"):
         opening.model_of(Run(finished_run))
 
 
-def test_a_run_of_a_kind_that_no_one_knows_imports_nothing(face_runs):
-    config = json.loads((face_runs["gan"] / "config.json").read_text())
-    (face_runs["gan"] / "config.json").write_text(json.dumps({**config, "kind": "open"}))
+def test_a_run_of_a_kind_that_no_one_knows_imports_nothing(stand_ins):
+    config = json.loads((stand_ins["gan"] / "config.json").read_text())
+    (stand_ins["gan"] / "config.json").write_text(json.dumps({**config, "kind": "open"}))
     with pytest.raises(DataError, match="unknown kind"):
-        opening.model_of(Run(face_runs["gan"]))
+        opening.model_of(Run(stand_ins["gan"]))

@@ -1,36 +1,78 @@
-"""The text-text model: the same arithmetic on every engine, the sides of the split kept apart, one model a seed."""
+"""The three scenarios: the same arithmetic on every engine, the sides of the split kept apart, one model a seed."""
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from idlcli.data.glyphs import Bank
 from idlcli.data.queries import make_queries
 from idlcli.experiments import driver, seq2seq, solver
+from idlcli.experiments.answers import predict
+from idlcli.experiments.handwriting import Hand
+from idlcli.experiments.scenarios import scenario_of
 from idlcli.runs import Run
 from idlcli.seeds import rng
-from idlcli.settings import Seq2seqSettings
+from idlcli.settings import JudgeSettings, Seq2seqSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 QUERIES = make_queries(ops="+-", maximum=9)
 PLAIN = Seq2seqSettings(units=5, batch_size=25, jit="off")
+COLUMNS = dataclasses.replace(PLAIN, architecture="columns", column_units=6, readout_units=7, state_noise=0.0)
+READS = {"mode": "image-text", "reader_width": 2}
+WRITES = {"mode": "text-image", "writer_width": 4}
 SHAPES = {
     "one layer": PLAIN,
     "two layers": dataclasses.replace(PLAIN, encoder_layers=2),
-    "columns": dataclasses.replace(PLAIN, architecture="columns", column_units=6, readout_units=7, state_noise=0.0),
+    "columns": COLUMNS,
+    "columns, two layers": dataclasses.replace(COLUMNS, encoder_layers=2),
+    "image-text": dataclasses.replace(PLAIN, **READS),
+    "image-text columns": dataclasses.replace(COLUMNS, **READS),
+    "text-image": dataclasses.replace(PLAIN, **WRITES, activation="leaky_relu", initializer="he_normal"),
+    "text-image columns": dataclasses.replace(COLUMNS, **WRITES, style_size=0),
 }
 
 
-def filled(settings):
-    """The model of ``settings`` with weights that NumPy drew: the same on every engine."""
-    model = solver.build(settings, QUERIES)
+class Literate:
+    """A judge that reads a glyph of :func:`hand` without fail."""
+
+    alphabet = QUERIES.alphabet
+
+    def __init__(self):
+        self.score = {"accuracy": 1.0}
+
+    def read(self, images):
+        glyphs = hand().bank.images.reshape(len(self.alphabet), -1) / 255.0
+        flat = np.asarray(images, np.float64).reshape(*images.shape[:-2], -1)
+        return -np.square(flat[..., None, :] - glyphs).sum(axis=-1)
+
+
+def hand():
+    """One picture a character, NumPy's: the same for training and test."""
+    images = rng(0, "glyphs").integers(0, 256, (len(QUERIES.alphabet), 28, 28)).astype(np.uint8)
+    everything = np.ones(len(images), bool)
+    return Hand(Bank(images, np.arange(len(images), dtype=np.uint8), QUERIES.alphabet), everything, everything, 0)
+
+
+def scenario(settings):
+    return scenario_of(settings, QUERIES, hand=hand(), judge=Literate())
+
+
+def fill(model):
+    """Give a model weights that NumPy drew: the same on every engine."""
     for variable in model.weights:
         drawn = rng(0, variable.path).normal(0, 0.5, tuple(variable.shape))
-        variable.assign(drawn.astype("float32"))
+        if not variable.name.startswith(("moving", "seed")):
+            variable.assign(drawn.astype("float32"))
     return model
+
+
+def filled(settings):
+    return fill(scenario(settings).build())
 
 
 def sigmoid(x):
@@ -66,31 +108,21 @@ def test_the_model_computes_what_the_report_describes(keras_engine, depth):
         hidden = lstm(hidden, *cell(f"encoder_{layer}"))
     repeated = np.repeat(hidden[:, -1:], QUERIES.answers.shape[1], axis=1)
     expected = lstm(repeated, *cell("decoder")) @ weights["characters/kernel"] + weights["characters/bias"]
-    assert np.abs(solver.predict(model, QUERIES.queries) - expected).max() < 1e-5
+    assert np.abs(predict(model, QUERIES.queries.astype(np.int32), batch=1000) - expected).max() < 1e-5
 
 
 def first_steps(settings):
     """The losses of six steps of plain gradient descent from NumPy's weights, in one order of the queries."""
     import keras
 
-    from idlcli.data.layouts import hints
-    from idlcli.models import columns
-    from idlcli.models import seq2seq as models
-
-    model = filled(settings)
-    heads = columns.losses(settings) if settings.architecture == "columns" else None
-    models.compile(model, keras.optimizers.SGD(0.5), jit=False, heads=heads)
-    inputs = QUERIES.queries.astype(np.int32)
-    answers = solver.layout_for(settings, QUERIES).write(QUERIES.text(QUERIES.answers))
-    carry, order = hints(QUERIES)
+    asked = scenario(settings)
+    model = fill(seq2seq.compiled(asked, keras.optimizers.SGD(0.2)))
     losses = []
     for step in range(6):
-        rows = rng(0, "rows", step).permutation(len(inputs))[:50]
-        targets = answers[rows]
-        if heads:
-            targets = {"answer": targets, "carry": carry[rows], "order": order[rows]}
+        rows = rng(0, "rows", step).permutation(len(QUERIES.queries))[:50]
         model.reset_metrics()
-        losses.append(float(np.asarray(model.train_on_batch(inputs[rows], targets, return_dict=True)["loss"])))
+        given, wanted = asked.batch(rows, 0, step)
+        losses.append(float(np.asarray(model.train_on_batch(given, wanted, return_dict=True)["loss"])))
     return losses
 
 
@@ -108,23 +140,34 @@ def test_from_the_same_weights_every_engine_has_the_same_losses(keras_engine, sh
 @pytest.mark.engine
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_model_built_twice_in_one_process_has_the_same_names_and_weights(keras_engine, shape):
-    one, other = (solver.build(SHAPES[shape], QUERIES) for _ in range(2))
+    one, other = (scenario(SHAPES[shape]).build() for _ in range(2))
     assert [v.path for v in one.weights] == [v.path for v in other.weights]
     assert len({v.path for v in one.weights}) == len(one.weights)
     for mine, theirs in zip(one.weights, other.weights, strict=True):
         assert np.array_equal(mine.numpy(), theirs.numpy())
-    different = solver.build(dataclasses.replace(SHAPES[shape], seed=1), QUERIES)
+    different = scenario(dataclasses.replace(SHAPES[shape], seed=1)).build()
     assert any(
         not np.array_equal(mine.numpy(), theirs.numpy())
         for mine, theirs in zip(one.weights, different.weights, strict=True)
     )
 
 
+def judge_of(data, folder):
+    """A judge that was hardly trained: what a written answer is scored with."""
+    settings = JudgeSettings(
+        data=str(data), epochs=1, steps_per_epoch=2, width=2, jit="off", backend=os.environ["KERAS_BACKEND"]
+    )
+    return driver.start(kind="judge", settings=settings, root=folder / "judges", name=None)["run"]
+
+
 @pytest.mark.engine
-@pytest.mark.parametrize("shape", ["one layer", "columns"])
+@pytest.mark.parametrize("shape", ["one layer", "columns", "image-text columns", "text-image columns"])
 def test_a_short_training_learns_and_resumes_to_the_bit(keras_engine, quick, shape, built_arithmetic, tmp_path):
     """Two epochs: the loss falls; broken off after the first, the second is the same, dropout and noise included."""
-    noise = {"state_noise": 0.3} if shape == "columns" else {}
+    noise = {"state_noise": 0.3} if "columns" in shape else {}
+    if "image" in shape:
+        noise |= {"style_size": 2} if "text-image" in shape else {"distortion": 1.0, "reader_dropout": 0.2}
+        noise |= {"judge": judge_of(built_arithmetic, tmp_path)} if "text-image" in shape else {}
     settings = dataclasses.replace(
         SHAPES[shape], data=str(built_arithmetic), epochs=2, dropout=0.2, learning_rate=0.02, backend=keras_engine,
         commute=True, **noise,
@@ -138,6 +181,7 @@ def test_a_short_training_learns_and_resumes_to_the_bit(keras_engine, quick, sha
                 raise ZeroDivisionError
 
     result = driver.start(kind="seq2seq", settings=settings, root=tmp_path / "whole", name=None)
+    assert np.isfinite(result["test"]["loss"])
     whole = Run(Path(result["run"]))
     log = whole.log()
     assert log[1]["loss"] < log[0]["loss"]
@@ -155,7 +199,7 @@ def test_a_short_training_learns_and_resumes_to_the_bit(keras_engine, quick, sha
 
 def sides_of(**changes):
     def prepare(path):
-        prepared = seq2seq.prepare(Seq2seqSettings(data=str(path), **changes))
+        prepared = seq2seq.prepare(Seq2seqSettings(data=str(path), **changes), root=Path("runs"))
         return [set(getattr(prepared, name).tolist()) for name in ("train", "validation", "test")]
 
     return prepare

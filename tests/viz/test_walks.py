@@ -1,125 +1,74 @@
-"""From code to code, along a sphere or straight, in even steps with both ends; grids and curves beside them."""
-
-import io
+"""The ways between latent vectors, and pictures to files."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 
 from idlcli.errors import UsageError
-from idlcli.viz import curves, grids, walks
-from idlcli.viz.walks import path_between
+from idlcli.seeds import rng
+from idlcli.viz import pictures
+from idlcli.viz.walks import spherical, walk
+
+CODES = rng(0, "codes").standard_normal((4, 7)).astype(np.float32)
 
 
-@given(seed=st.integers(0, 2**32 - 1), dimensions=st.integers(2, 50), steps=st.integers(2, 9))
-def test_a_spherical_way_turns_evenly_and_keeps_between_the_lengths(seed, dimensions, steps):
-    stops = np.random.default_rng(seed).normal(size=(2, dimensions))
-    (leg,) = path_between(stops, steps=steps, spherical=True)
-    assert leg[[0, -1]] == pytest.approx(stops)
-    lengths = np.linalg.norm(leg, axis=1)
-    assert lengths == pytest.approx(np.linspace(lengths[0], lengths[-1], steps))
-    unit = leg / lengths[:, None]
-    turns = np.arccos(np.clip((unit[:-1] * unit[1:]).sum(axis=1), -1, 1))
-    assert turns == pytest.approx(np.full(steps - 1, turns.mean()), abs=1e-5)
+@given(st.integers(0, 10_000), st.integers(2, 64), st.integers(1, 12))
+def test_between_vectors_of_one_length_the_length_and_the_speed_stay(seed, size, steps):
+    """The great circle: every step has the same angle, and no vector on the way is shorter than its ends."""
+    start, end = rng(seed, "ends").standard_normal((2, size))
+    end *= np.linalg.norm(start) / np.linalg.norm(end)
+    way = spherical(start, end, shares=np.arange(steps + 1) / steps)
+    length = np.linalg.norm(start)
+    assert np.allclose(way[0], start)
+    assert np.allclose(way[-1], end)
+    whole = np.arccos(np.clip(start @ end / length**2, -1, 1))
+    if np.sin(whole) < 1e-3:
+        return
+    assert np.allclose(np.linalg.norm(way, axis=1), length)
+    angles = np.arccos(np.clip((way[1:] * way[:-1]).sum(axis=1) / length**2, -1, 1))
+    assert np.allclose(angles, whole / steps, atol=1e-5)
 
 
-def test_a_straight_way_is_straight():
-    legs = path_between(np.array([[0.0, 0], [4, 8], [4, 0]]), steps=5, spherical=False)
-    assert legs.shape == (2, 5, 2)
-    assert legs[0].tolist() == [[0, 0], [1, 2], [2, 4], [3, 6], [4, 8]]
-    assert legs[1, 0].tolist() == legs[0, -1].tolist()
+def test_between_the_same_or_opposite_vectors_the_way_is_straight():
+    shares = np.array([0.0, 0.5, 1.0])
+    assert np.allclose(spherical(CODES[0], CODES[0], shares=shares), CODES[0])
+    assert np.allclose(spherical(CODES[0], -CODES[0], shares=shares)[1], 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("stops", [[[1, 0], [2, 0]], [[1, 0], [-1, 0]], [[0, 0], [1, 1]], [[0, 0], [0, 0]]])
-def test_where_no_great_circle_is_the_one_it_is_straight(stops):
-    stops = np.array(stops, float)
-    legs = path_between(stops, steps=3, spherical=True)
-    assert legs[0, 1] == pytest.approx(stops.mean(axis=0))
+def test_a_walk_has_both_ends_of_every_part_and_may_close():
+    way = walk(CODES, steps=5)
+    assert way.shape == (3, 6, 7)
+    assert np.allclose(way[:, 0], CODES[:-1], atol=1e-6)
+    assert np.allclose(way[:, -1], CODES[1:], atol=1e-6)
+    closed = walk(CODES, steps=5, closed=True)
+    assert np.array_equal(closed[:3], way)
+    assert np.allclose(closed[3, -1], CODES[0], atol=1e-6)
+    assert way.dtype == np.float32
 
 
-@pytest.mark.parametrize(("stops", "steps"), [(1, 5), (2, 1)])
-def test_too_few_is_a_value_error(stops, steps):
-    with pytest.raises(ValueError, match="2 stops and 2 steps"):
-        path_between(np.ones((stops, 3)), steps=steps, spherical=True)
+IMAGES = rng(0, "images").integers(0, 256, (5, 8, 8, 3)).astype(np.uint8)
 
 
-def walk():
-    shades = np.arange(6, dtype=np.uint8).reshape(2, 3) * 40
-    return np.broadcast_to(shades[..., None, None, None], (2, 3, 8, 8, 3)).copy()
+@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.gif", "deep/er/a.PNG"])
+def test_the_same_pictures_give_the_same_file(name, tmp_path):
+    for folder in ("one", "two"):
+        pictures.write(tmp_path / folder / name, IMAGES, columns=2)
+    assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
-def test_a_strip_has_a_row_for_each_way(tmp_path):
-    walks.write(tmp_path / "a.png", walk())
-    with Image.open(tmp_path / "a.png") as picture:
-        assert picture.size == (3 * 10 + 2, 2 * 10 + 2)
-        assert np.asarray(picture)[6::10, 6::10, 0].tolist() == [[0, 40, 80], [120, 160, 200]]
+def test_an_array_is_the_pictures(tmp_path):
+    pictures.write(tmp_path / "a.npy", IMAGES, columns=2)
+    assert np.array_equal(np.load(tmp_path / "a.npy", allow_pickle=False), IMAGES)
 
 
-def test_a_film_shows_each_picture_once_and_goes_on_forever(tmp_path):
-    images = walk()
-    images[1, 0] = images[0, 2]  # where one way ends the next begins
-    walks.write(tmp_path / "a.gif", images)
-    with Image.open(tmp_path / "a.gif") as film:
-        assert film.n_frames == 5
-        assert film.info["loop"] == 0
-        assert film.size == (256, 256)
-        shades = []
-        for frame in range(5):
-            film.seek(frame)
-            shades.append(film.convert("RGB").getpixel((100, 100))[0])
-    assert shades == [0, 40, 80, 160, 200]
-    walks.write(tmp_path / "b.gif", images)
-    assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
-
-
-@pytest.mark.parametrize("name", ["a.jpg", "a", "a.GIF", ".gif"])
-def test_another_ending_is_a_usage_error(name, tmp_path):
-    with pytest.raises(UsageError, match="Cannot draw"):
-        walks.write(tmp_path / name, walk())
+def test_another_ending_is_refused_and_nothing_is_written(tmp_path):
+    for name in ("a.jpg", "a", "png", "a.png "):
+        with pytest.raises(UsageError, match="Cannot write pictures"):
+            pictures.write(tmp_path / name, IMAGES, columns=2)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_svg_of_pictures_holds_them_unblurred(tmp_path):
-    import base64
-    import re
-    import xml.etree.ElementTree as ET
-
-    image = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
-    grids.write_picture(tmp_path / "a.svg", image)
-    text = (tmp_path / "a.svg").read_text()
-    assert ET.fromstring(text).attrib["viewBox"] == "0 0 9 6"
-    assert "pixelated" in text
-    content = base64.b64decode(re.search(r"base64,([^\"]+)", text)[1])
-    with Image.open(io.BytesIO(content)) as held:
-        assert np.array_equal(np.asarray(held), image)
-
-
-def test_smoothing_is_the_weighted_mean_of_what_came_before():
-    values = [3.0, 1.0, 4.0, 1.0, 5.0]
-    for weight in (0.0, 0.5, 0.9):
-        found = curves.smoothed(values, weight=weight)
-        for n, value in enumerate(found, start=1):
-            weights = weight ** np.arange(n)[::-1] if weight else np.eye(n)[-1]
-            assert value == pytest.approx(np.average(values[:n], weights=weights))
-    assert curves.smoothed([2.0] * 9, weight=0.9) == pytest.approx([2.0] * 9)
-    assert curves.smoothed([], weight=0.5) == []
-
-
-def test_smoothed_curves_are_drawn_over_the_raw_ones(tmp_path):
-    log = [{"epoch": n, "loss": float(n % 3), "validation_loss": 1.0, "test_loss": 2.0} for n in range(1, 9)]
-    assert curves.draw(logs={"one": log}, path=tmp_path / "raw.svg") == ["loss"]
-    curves.draw(logs={"one": log}, path=tmp_path / "smooth.svg", smooth=0.6)
-    raw, smooth = ((tmp_path / f"{name}.svg").read_text() for name in ("raw", "smooth"))
-    assert smooth.count("stroke-opacity: 0.25") == raw.count("stroke-opacity: 0.25") + 3
-    for word in ("train", "validation", "test"):
-        assert f">{word}<" in smooth
-
-
-def test_one_legend_serves_all_panels_of_many_runs(tmp_path):
-    log = [{"epoch": n, "loss": 1.0, "exact": 0.5, "test_exact": 0.4} for n in range(1, 4)]
-    curves.draw(logs={"first": log, "_second": log}, path=tmp_path / "a.svg")
-    text = (tmp_path / "a.svg").read_text()
-    for words in ("first (train)", "first (test)", "second (train)", "second (test)"):
-        assert text.count(f">{words}<") == 1
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (2, 1), (4, 2), (7, 3), (64, 8), (100, 10)])
+def test_a_sheet_is_about_square(count, columns):
+    assert pictures.square(count) == columns

@@ -1,0 +1,38 @@
+"""Intervals of a share: of independent answers, and of answers that share the digit images they were read from."""
+
+import numpy as np
+
+from idlcli.seeds import rng
+
+RESAMPLES = 1000
+LEVEL = 1.959963984540054
+"""Standard deviations on each side of the mean that hold 95% of a normal distribution."""
+
+
+def of_share(right: np.ndarray) -> tuple[float, float]:
+    """Return Wilson's 95% interval (1927) of the share of ``right``, bool (N,), from independent trials."""
+    n, share = len(right), float(right.mean())
+    spread = LEVEL**2 / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = LEVEL / (1 + spread) * np.sqrt(share * (1 - share) / n + spread / (4 * n))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def by_glyph(right: np.ndarray, *, glyphs: np.ndarray, seed: int) -> tuple[float, float]:
+    """Return a 95% interval of the share of ``right``, bool (N,), that allows for glyphs read more than once.
+
+    ``glyphs`` int (N, T) says which glyphs each answer was read from, -1 where there was nothing to read. Each
+    resample draws the distinct glyphs with replacement and weighs an answer by the product of how often its glyphs
+    were drawn (the pigeonhole bootstrap, Owen 2007): an illegible digit image spoils many answers, and counts once.
+    """
+    distinct, places = np.unique(glyphs, return_inverse=True)
+    places, read = places.reshape(glyphs.shape), glyphs >= 0
+    generator = rng(seed, "bootstrap over glyphs")
+    shares = []
+    for _ in range(RESAMPLES):
+        drawn = np.bincount(generator.integers(len(distinct), size=len(distinct)), minlength=len(distinct))
+        weights = np.where(read, drawn[places], 1.0).prod(axis=1)
+        if weights.sum():
+            shares.append(float((weights * right).sum() / weights.sum()))
+    low, high = np.quantile(shares, [0.025, 0.975])
+    return float(low), float(high)

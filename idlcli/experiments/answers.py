@@ -1,0 +1,114 @@
+"""What a model answered: scores, the breakdown of the errors, and a CSV of every answer."""
+
+import csv
+import dataclasses
+import functools
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from idlcli.data.queries import Queries, encode
+from idlcli.evaluation import arithmetic as evaluation
+from idlcli.evaluation.intervals import by_glyph, of_share
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """Answers to the queries ``rows``: logits (N, slots, symbols) in the model's layout, and as texts.
+
+    ``targets`` (N, slots) are the true answers in that layout. ``glyphs`` (N, T), indices into the bank, says in whose
+    hand the queries were read; ``images`` uint8 (N, S, 28, 28) are the answers that were written, which a judge read.
+    """
+
+    queries: Queries
+    rows: np.ndarray
+    logits: np.ndarray
+    targets: np.ndarray
+    texts: list[str]
+    glyphs: np.ndarray | None = None
+    images: np.ndarray | None = None
+    loss: float | None = None
+
+    @functools.cached_property
+    def predicted(self) -> np.ndarray:
+        """The answers as class indices in the report's layout (N, width), so that all layouts are scored alike."""
+        return encode(self.texts, self.queries.alphabet, self.queries.answers.shape[1])
+
+    @functools.cached_property
+    def right(self) -> np.ndarray:
+        """Which answers are right, to the last character, bool (N,)."""
+        return np.asarray((self.predicted == self.queries.answers[self.rows]).all(axis=1))
+
+    def take(self, chosen: np.ndarray) -> "Answers":
+        """Return some of the answers, indices (M,) into these."""
+        return dataclasses.replace(
+            self, rows=self.rows[chosen], logits=self.logits[chosen], targets=self.targets[chosen],
+            texts=[self.texts[i] for i in chosen.tolist()],
+            glyphs=None if self.glyphs is None else self.glyphs[chosen],
+            images=None if self.images is None else self.images[chosen],
+        )  # fmt: skip
+
+    def score(self) -> dict[str, Any]:
+        """Return ``n``, ``exact``, ``character`` (both in the report's layout) and ``loss``.
+
+        The loss is in nats a character; of written answers it is what the training minimises a pixel.
+        """
+        found = evaluation.accuracy(answers=self.queries.answers[self.rows], predicted=self.predicted)
+        return {**found, "loss": self.cross_entropy() if self.loss is None else self.loss}
+
+    def cross_entropy(self) -> float:
+        """Return the mean negative log-likelihood of a character in nats."""
+        return evaluation.cross_entropy(answers=self.targets, log_probabilities=evaluation.log_softmax(self.logits))
+
+    def interval(self, *, seed: int) -> dict[str, Any]:
+        """Return the 95% interval of ``exact``: Wilson's, or clustered by digit image where images were read."""
+        if self.glyphs is None:
+            return {"low": of_share(self.right)[0], "high": of_share(self.right)[1], "method": "wilson"}
+        low, high = by_glyph(self.right, glyphs=self.glyphs, seed=seed)
+        return {"low": low, "high": high, "method": "bootstrap over digit images"}
+
+    def errors(self) -> dict[str, Any]:
+        """Return Table 3's breakdown of the wrong answers."""
+        operands, operators = self.queries.operands[self.rows], self.queries.operators[self.rows]
+        return evaluation.errors(operands=operands, operators=operators, wrong=~self.right, predicted=self.texts)
+
+    def confusion(self) -> np.ndarray:
+        """Return how often each character (rows) was answered as each (columns), int (symbols, symbols)."""
+        return evaluation.confusion(
+            truth=self.queries.answers[self.rows], predicted=self.predicted, classes=len(self.queries.alphabet)
+        )
+
+    def csv(self) -> str:
+        """Return a CSV of the answers, the wrong ones first, with the size of the miss."""
+        operands, operators = self.queries.operands[self.rows], self.queries.operators[self.rows]
+        misses = evaluation.miss_sizes(operands=operands, operators=operators, predicted=self.texts)
+        asked = self.queries.text(self.queries.queries[self.rows])
+        truth = self.queries.text(self.queries.answers[self.rows])
+        sure = confidences(self.logits)
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("query", "answer", "predicted", "correct", "miss", "confidence"))
+        for i in np.argsort(self.right, kind="stable"):
+            miss = "" if misses[i] < 0 else int(misses[i])
+            writer.writerow((asked[i], truth[i], self.texts[i], int(self.right[i]), miss, f"{sure[i]:.6f}"))
+        return file.getvalue()
+
+
+def confidences(logits: np.ndarray) -> np.ndarray:
+    """Return the probability that the model gives each of its answers: (N, slots, symbols) -> (N,)."""
+    return np.exp(evaluation.log_softmax(logits).max(axis=-1).sum(axis=-1))
+
+
+def predict(model: Any, inputs: np.ndarray | Mapping[str, np.ndarray], *, batch: int) -> Any:
+    """Return the outputs of a model for ``inputs`` (N, ...), in batches of one size: one shape is compiled."""
+    parts = inputs if isinstance(inputs, Mapping) else {"": inputs}
+    count = len(next(iter(parts.values())))
+    size = min(batch, count)
+    wrapped = np.arange(-(-count // size) * size) % count
+    padded = {name: part[wrapped] for name, part in parts.items()}
+    outputs = model.predict(padded if isinstance(inputs, Mapping) else padded[""], batch_size=size, verbose=0)
+    if isinstance(outputs, Mapping):
+        return {name: np.asarray(output)[:count] for name, output in outputs.items()}
+    return np.asarray(outputs)[:count]
