@@ -24,6 +24,10 @@ from idlcli.viz.figures import check_suffix
 
 COUNT = 1000
 """Pictures on a map unless a count is given (or there are fewer)."""
+CLEARLY = 2 / 3
+"""Of two pairs, one of neighbours, the neighbours must be the more alike one at least this often to be called alike."""
+HARDLY = 0.02
+"""Pictures that differ by less than this (rms, values 0 to 1) look the same to a person, near or far on the map."""
 
 
 def draw(
@@ -127,12 +131,17 @@ def _column(opened: Opened, label: str | None) -> str | None:
 
 def _said(likeness: Likeness, shared: tuple[float, float] | None, column: str | None, *, wrap: str) -> str:
     low, high = likeness.by_chance
-    verdict = "Neighbours look alike" if likeness.more_than_chance else "Neighbours look no more alike than by chance"
+    if not likeness.more_than_chance:
+        verdict = "Neighbours look no more alike than by chance"
+    else:
+        verdict = "Neighbours look alike" if likeness.alike > CLEARLY else "Neighbours look a little alike"
     parts = [
         f"{verdict}: in {likeness.alike:.1%} of cases",
         "they differ less than a random pair does",
         f"(by chance {low:.1%} to {high:.1%}).",
     ]
+    if likeness.random.mean() < HARDLY:
+        parts.append("All pictures are nearly the same.")
     if shared is not None:
         parts += [f"The same {column}: {shared[0]:.1%} of", f"neighbours, {shared[1]:.1%} of random pairs."]
     return wrap.join(parts)

@@ -70,7 +70,8 @@ def read(model: Any, *, title: str = "") -> Graph:
         follows = len(above) == 1 and children[above[0]] == 1
         if follows and _is_quiet(operation) and blocks[place[above[0]]].family != "ends":
             block = blocks[place[above[0]]]
-            block.lines.append(_said(operation))
+            if getattr(operation, "rate", None) != 0:  # a dropout of nothing is nothing
+                block.lines.append(_said(operation))
             block.shape, block.weights = _shape(output), block.weights + _count(operation)
             place.append(place[above[0]])
             continue
@@ -144,7 +145,8 @@ def _about(operation: Any) -> str:
         says.append(f"{_spaced(type(inner).__name__)}: {_about(inner)}".removesuffix(": "))
     for name, words in (("filters", "{} filters"), ("units", "{} units"), ("output_dim", "{} numbers")):
         if isinstance(getattr(operation, name, None), int):
-            says.append(words.format(f"{getattr(operation, name):,}"))
+            count = getattr(operation, name)
+            says.append(words.format(f"{count:,}").removesuffix("s" if count == 1 else ""))
     for name in ("kernel_size", "pool_size"):
         value = getattr(operation, name, None)
         if isinstance(value, tuple):

@@ -117,5 +117,5 @@ def _chart(chart: Any, near: NDArray[np.float64], random: NDArray[np.float64], s
     chart.set_yticks([])
     chart.set_xlabel("difference of the pictures (rms, 16x16)")
     chart.set_title("Do neighbours look alike?", loc="left")
-    chart.legend(fontsize=9, loc="upper right")
-    chart.text(0, -0.22, said, transform=chart.transAxes, fontsize=9, va="top", wrap=True)
+    chart.legend(fontsize=9, loc="upper left", bbox_to_anchor=(-0.03, -0.2), borderaxespad=0)
+    chart.text(0, -0.42, said, transform=chart.transAxes, fontsize=9, va="top", wrap=True)

@@ -189,7 +189,7 @@ def test_every_kind_of_run_is_drawn(finished_run, written_runs, face_runs, keras
     expected = {
         finished_run: ["seq2seq_text_text"],
         **{next(written_runs.glob(f"0*-{name}")): [drawn] for name, drawn in (
-            ("judge", "glyph_classifier"), ("reader", "seq2seq_image_text"), ("writer", "seq2seq_text_image"),
+            ("judge", "glyph_classifier"), ("reader", "columns_image_text"), ("writer", "columns_text_image"),
         )},
         face_runs["vae"]: ["encoder", "decoder"],
         face_runs["cae"]: ["encoder", "decoder"],
