@@ -26,6 +26,7 @@ GROUPS = {
     "seq2seq": "Encoder-decoder LSTMs that solve 23+45 in text and in handwriting.",
     "judge": "The classifier of glyphs that reads written answers.",
     "runs": "List, show, compare, resume and remove runs.",
+    "report": "Write a page on one run or more: scores, curves, samples, errors, settings, and what is missing.",
     "recipes": "List and show the packaged settings.",
 }
 """Top-level command -> its help. `idlcli/cli/NAME.py` holds its `app`."""
