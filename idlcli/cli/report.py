@@ -13,12 +13,18 @@ app = make_app(group=False)
 
 @command(app, "report")
 def report(
-    run: Annotated[list[str], typer.Argument(metavar="RUN...", help="One run or more: directory, name, number, latest.")],
-    out: Annotated[str, typer.Option("--out", metavar="FILE", help="Page to write, self-contained HTML.")] = "report.html",
+    run: Annotated[
+        list[str], typer.Argument(metavar="RUN...", help="One run or more: directory, name, number, latest.")
+    ],
+    out: Annotated[
+        str, typer.Option("--out", metavar="FILE", help="Page to write, self-contained HTML.")
+    ] = "report.html",
     md: Annotated[str, typer.Option("--md", metavar="FILE.md", help="Write it as Markdown too.")] = "",
     insert: Annotated[
         list[str] | None,
-        typer.Option("--insert", metavar="FILE.html", help="Page of its own to frame in it, such as a map; repeatable."),
+        typer.Option(
+            "--insert", metavar="FILE.html", help="Page of its own to frame in it, such as a map; repeatable."
+        ),
     ] = None,
     runs: RunsOption = "",
 ) -> Result:

@@ -6,7 +6,18 @@ from idlcli import runs
 from idlcli.errors import DataError
 from idlcli.report import charts, facts, pictures, scores
 from idlcli.report.content import (
-    Block, Cell, Charts, Command, Content, Gallery, Insert, Notes, Section, Table, Tiles, Words,
+    Block,
+    Cell,
+    Charts,
+    Command,
+    Content,
+    Gallery,
+    Insert,
+    Notes,
+    Section,
+    Table,
+    Tiles,
+    Words,
 )  # fmt: skip
 from idlcli.report.markup import clean
 from idlcli.report.story import Story, by_epoch
@@ -17,7 +28,7 @@ def compose(stories: Sequence[Story], *, inserts: Sequence[Insert] = ()) -> Cont
     """Return what a page on these runs says; ``inserts`` are pages of their own that it frames."""
     alone = stories[0] if len(stories) == 1 else None
     albums = [pictures.album(story, budget=pictures.BUDGET // len(stories)) for story in stories]
-    chapters = [
+    chapters: list[tuple[str, str, Sequence[Block]]] = [
         ("headline", "In short", [*(_notes(alone, albums[0]) if alone else _cautions(stories)), *_tiles(stories)]),
         ("curves", "Curves", _curves(stories)),
         ("pictures", "Pictures", _pictures(alone, albums[0]) if alone else []),
@@ -80,18 +91,18 @@ def _curves(stories: Sequence[Story]) -> list[Block]:
         alike = [story for story in logged if story.family == family]
         drawn = charts.draw(alike, prefix=f"c{index}-")
         if drawn:
-            blocks.append(Charts(drawn, _said(drawn, alike, alone=len(stories) == 1)))
+            title = clean(family) if len(stories) > 1 else ""
+            blocks.append(Charts(title, drawn, _said(drawn, alike, alone=len(stories) == 1)))
     return blocks
 
 
 def _said(drawn: Sequence[charts.Chart], alike: Sequence[Story], *, alone: bool) -> str:
     names = ", ".join(name_of(chart.metric) for chart in drawn)
     whose = ", ".join(f"run {story.tag} is {clean(story.run.name, 90)}" for story in alike)
-    whose = "" if alone else f" Here {whose}."
+    whose = "" if alone else f" In colours: {whose}."
     thinned = any(len(story.log) > charts.MOST_POINTS for story in alike)
     some = f" Of a longer log about {charts.MOST_POINTS} epochs are drawn." if thinned else ""
-    what = "Over" if alone else f"{clean(alike[0].family)} over"
-    return f"{what} the epochs: {names}. Solid on the training data, dashed on held-out data.{whose}{some}"
+    return f"Over the epochs: {names}. Solid on the training data, dashed on held-out data.{whose}{some}"
 
 
 def _command(story: Story) -> list[Block]:

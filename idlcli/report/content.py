@@ -75,6 +75,7 @@ class Command:
 class Charts:
     """Curves, one drawing a metric; ``said`` puts them in words for who cannot see them."""
 
+    title: str
     charts: Sequence[Chart]
     said: str
 

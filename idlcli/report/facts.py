@@ -8,7 +8,7 @@ from idlcli.report.content import NOTHING, Cell, Table, cell
 from idlcli.report.markup import clean
 from idlcli.report.scores import heads
 from idlcli.report.story import Story
-from idlcli.report.words import duration, moment
+from idlcli.report.words import duration, moment, plain
 from idlcli.settings import RUN_KINDS
 from idlcli.settings.fields import Field, fields_of
 
@@ -25,7 +25,9 @@ def settings(stories: Sequence[Story]) -> list[Table]:
         first = [name for name in names if name not in defaults or own[name] != defaults[name]]
         captions = ("Settings that were chosen", "Settings left at their defaults")
     else:
-        first = [n for n in names if any(s.settings.get(n) != stories[0].settings.get(n) for s in stories)]
+        first = [
+            n for n in names if any(plain(s.settings.get(n)) != plain(stories[0].settings.get(n)) for s in stories)
+        ]
         captions = ("Settings in which the runs differ", "Settings that are the same in all runs")
     rest = [name for name in names if name not in first]
     found = []
@@ -51,7 +53,11 @@ def circumstances(stories: Sequence[Story]) -> list[Table]:
     columns = [_circumstances(story) for story in stories]
     data = [{name: _shortened(name, value) for name, value in story.data.items()} for story in stories]
     return [
-        Table(caption, ["fact", *heads(stories, stories, "value")], [[Cell(clean(name, 80)), *(c.get(name, NOTHING) for c in found)] for name in names])
+        Table(
+            caption,
+            ["fact", *heads(stories, stories, "value")],
+            [[Cell(clean(name, 80)), *(c.get(name, NOTHING) for c in found)] for name in names],
+        )
         for caption, found in (("Time and machine", columns), ("Data", data))
         if (names := list(dict.fromkeys(name for column in found for name in column)))
     ]

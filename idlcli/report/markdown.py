@@ -5,9 +5,10 @@ from urllib.parse import quote
 
 from idlcli import __version__
 from idlcli.report.content import Block, Cell, Charts, Command, Content, Gallery, Insert, Notes, Table, Tiles, Words
-from idlcli.report.markup import clean
+from idlcli.report.markup import printable
+from idlcli.report.words import name_of
 
-SPECIAL = {ord(c): f"\\{c}" for c in "\\`*_{}[]()#+!|~$"} | {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;"}
+SPECIAL = {ord(c): f"\\{c}" for c in "\\`*_{}[]#+!|~$"} | {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;"}
 """What Markdown, or the HTML in it, would take for its own."""
 
 
@@ -25,7 +26,7 @@ def render(content: Content, *, places: Mapping[str, str]) -> str:
 
 def text(value: str) -> str:
     """Return any text so that it is shown as it is."""
-    return clean(value, None).translate(SPECIAL).replace("://", ":&#8203;//").replace("@", "&#64;")
+    return printable(value).translate(SPECIAL).replace("://", ":&#8203;//").replace("@", "&#64;")
 
 
 def _block(block: Block, places: Mapping[str, str]) -> list[str]:
@@ -39,9 +40,10 @@ def _block(block: Block, places: Mapping[str, str]) -> list[str]:
         case Words():
             return [text(block.text)]
         case Command():
-            return [f"    {clean(block.text, None)}"]
+            return [f"    {printable(block.text)}"]
         case Charts():
-            return [text(block.said), "", "The HTML page draws them."]
+            names = ", ".join(name_of(chart.metric) for chart in block.charts)
+            return [f"The HTML page draws the curves of {text(f'{block.title}: {names}'.removeprefix(': '))}."]
         case Gallery():
             place = places[block.run]
             return [
@@ -54,7 +56,7 @@ def _block(block: Block, places: Mapping[str, str]) -> list[str]:
 
 
 def _table(table: Table) -> list[str]:
-    rule = ["---:" if table.is_numeric(column) else "---" for column in range(len(table.header))]
+    rule = ["---:" if column and table.is_numeric(column) else "---" for column in range(len(table.header))]
     rows = [[_cell(cell) for cell in row] for row in table.rows]
     head = [text(name) or " " for name in table.header]
     about = [text(table.about), ""] if table.about else []

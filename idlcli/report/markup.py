@@ -17,7 +17,7 @@ class Html(str):
 
 
 def tag(name: str, /, *children: Any, **attributes: Any) -> Html:
-    """Return an element. Children that are no :class:`Html` are escaped, lists are joined, None is left out.
+    """Return an element. Children that are no :class:`Html` are escaped and made printable, lists are joined, None is left out.
 
     ``class_`` gives ``class`` and ``data_value`` gives ``data-value``; an attribute that is None or False is left out.
     """
@@ -32,7 +32,7 @@ def tag(name: str, /, *children: Any, **attributes: Any) -> Html:
 
 def _as_it_is(value: Any) -> str:
     """Return an attribute's text: cleaned, unless it is markup, whose line ends and spaces are its own."""
-    return value if isinstance(value, Html) else clean(value, None)
+    return value if isinstance(value, Html) else printable(str(value))
 
 
 def joined(children: Any) -> Html:
@@ -43,15 +43,18 @@ def joined(children: Any) -> Html:
         return children
     if isinstance(children, list | tuple):
         return Html("".join(joined(child) for child in children))
-    return Html(html.escape(clean(children, None)))
+    return Html(html.escape(printable(str(children))))
 
 
-def clean(value: Any, limit: int | None = LONGEST) -> str:
-    """Return a value's text on one line, without what could hide in it: control characters, turned writing, halves.
-
-    A NUL, a bidirectional override or half of a surrogate pair becomes a replacement character.
-    """
+def clean(value: Any, limit: int = LONGEST) -> str:
+    """Return a value's text on one line, printable, without spaces at its ends; of a long one the middle is left out."""
     line = " ".join(str(value).split())
-    if limit is not None and len(line) > limit:
-        line = f"{line[: limit // 2]} … {line[-limit // 2 :]}"
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+    return printable(line if len(line) <= limit else f"{line[: limit // 2]} … {line[-limit // 2 :]}")
+
+
+def printable(text: str) -> str:
+    """Return text without what could hide in it: control characters, turned writing, halves of characters.
+
+    A NUL, a bidirectional override or half of a surrogate pair becomes a replacement character, a line end a space.
+    """
+    return "".join(c if c.isprintable() else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -8,7 +8,18 @@ from importlib.resources import files
 
 from idlcli import __version__
 from idlcli.report.content import (
-    Block, Cell, Charts, Command, Content, Gallery, Insert, Notes, Section, Table, Tiles, Words,
+    Block,
+    Cell,
+    Charts,
+    Command,
+    Content,
+    Gallery,
+    Insert,
+    Notes,
+    Section,
+    Table,
+    Tiles,
+    Words,
 )  # fmt: skip
 from idlcli.report.markup import Html, joined, tag
 from idlcli.report.pictures import Picture
@@ -84,9 +95,7 @@ class _Scripts(HTMLParser):
 
 
 def _contents(sections: Sequence[Section]) -> Html:
-    items = [
-        tag("li", tag("a", section.title, href=f"#{section.name}"), _state(section.state)) for section in sections
-    ]
+    items = [tag("li", tag("a", section.title, href=f"#{section.name}"), _state(section.state)) for section in sections]
     return tag("nav", tag("details", tag("summary", "Contents"), tag("ol", items), open=True), aria_label="Contents")
 
 
@@ -122,7 +131,8 @@ def _block(block: Block) -> Html:
                 tag("figure", chart.svg, class_="chart", role="img", aria_label=f"Curve of {name_of(chart.metric)}")
                 for chart in block.charts
             ]
-            return joined([tag("p", block.said, class_="about"), tag("div", charts, class_="charts")])
+            title = tag("h3", block.title) if block.title else None
+            return joined([title, tag("p", block.said, class_="about"), tag("div", charts, class_="charts")])
         case Gallery():
             pictures = [_picture(picture) for picture in block.pictures]
             return tag("div", pictures, class_="film" if block.film else "plots", tabindex="0" if block.film else None)
@@ -132,10 +142,8 @@ def _block(block: Block) -> Html:
 
 
 def _picture(picture: Picture) -> Html:
-    image = tag(
-        "img", src=picture.uri, alt=picture.caption, width=picture.width, height=picture.height,
-        loading="lazy", decoding="async",
-    )  # fmt: skip
+    size = {"width": picture.width, "height": picture.height}
+    image = tag("img", src=picture.uri, alt=picture.caption, **size, decoding="async")
     return tag("figure", image, tag("figcaption", picture.caption, " ", tag("small", picture.path)))
 
 

@@ -82,7 +82,9 @@ def _scores_of_one(story: Story, columns: Sequence[tuple[str, str]], about: str)
 
 
 def _name(story: Story) -> Cell:
-    return Cell(story.tag, float(story.tag) if story.tag.isdecimal() else None, f"{clean(story.run.name, 90)}, {story.status}")
+    return Cell(
+        story.tag, float(story.tag) if story.tag.isdecimal() else None, f"{clean(story.run.name, 90)}, {story.status}"
+    )
 
 
 def _score(story: Story, side: str, key: str) -> Cell:
@@ -119,16 +121,27 @@ def errors(stories: Sequence[Story]) -> list[Table]:
     if not broken_down:
         return []
     found = [story.metrics["errors"] for story in broken_down]
-    classes = [key for key in dict.fromkeys(key for errors in found for key in errors) if any(_is_class(e.get(key)) for e in found)]
+    classes = [
+        key
+        for key in dict.fromkeys(key for errors in found for key in errors)
+        if any(_is_class(e.get(key)) for e in found)
+    ]
     rows = [[Cell(clean(ERRORS.get(key, name_of(key)))), *(_class(e.get(key)) for e in found)] for key in classes]
     shares = [number(errors.get("carry_or_borrow_share")) for errors in found]
-    rows.append([Cell("of all errors, with a carry or a borrow"), *(NOTHING if s is None else Cell(f"{100 * s:.2f}%", s) for s in shares)])
+    rows.append(
+        [
+            Cell("of all errors, with a carry or a borrow"),
+            *(NOTHING if s is None else Cell(f"{100 * s:.2f}%", s) for s in shares),
+        ]
+    )
     result = [Table("Which queries go wrong", ["kind of query", *heads(broken_down, stories, "wrong")], rows)]
     misses = [errors["by_miss"] if isinstance(errors.get("by_miss"), dict) else {} for errors in found]
     sizes = dict.fromkeys(size for miss in misses for size in miss)
     if sizes:
         rows = [[Cell(clean(size)), *(_count(miss.get(size), miss) for miss in misses)] for size in sizes]
-        result.append(Table("By how much wrong answers miss", ["off by", *heads(broken_down, stories, "answers")], rows))
+        result.append(
+            Table("By how much wrong answers miss", ["off by", *heads(broken_down, stories, "answers")], rows)
+        )
     return result
 
 
@@ -140,7 +153,9 @@ def _class(entry: Any) -> Cell:
     if not _is_class(entry):
         return NOTHING
     wrong, n = float(entry["wrong"]), float(entry["n"])
-    return Cell(f"{100 * wrong / n:.2f}%", wrong / n, f"{wrong:,.0f} of {n:,.0f}") if n else Cell("–", None, "none asked")
+    return (
+        Cell(f"{100 * wrong / n:.2f}%", wrong / n, f"{wrong:,.0f} of {n:,.0f}") if n else Cell("–", None, "none asked")
+    )
 
 
 def _count(value: Any, miss: dict[str, Any]) -> Cell:

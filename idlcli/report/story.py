@@ -91,7 +91,9 @@ def _tell(run: Run, tag: str) -> Story:
         try:
             return what()
         except DataError as error:
-            notes.append(f"{error.message} {error.hint}".rstrip().replace(f"{run.path}/", "").replace(str(run.path), "it"))
+            notes.append(
+                f"{error.message} {error.hint}".rstrip().replace(f"{run.path}/", "").replace(str(run.path), "it")
+            )
             return otherwise
 
     config = read(run.config, {})
