@@ -14,17 +14,15 @@ app = make_app(group=False)
 @command(app, "report")
 def report(
     run: Annotated[
-        list[str], typer.Argument(metavar="RUN...", help="One run or more: directory, name, number, latest.")
+        list[str], typer.Argument(metavar="RUN...", help="One run or more: a directory, name, number, or `latest`.")
     ],
     out: Annotated[
-        str, typer.Option("--out", metavar="FILE", help="Page to write, self-contained HTML.")
+        str, typer.Option("--out", metavar="FILE.html", help="Page to write; it needs nothing else.")
     ] = "report.html",
     md: Annotated[str, typer.Option("--md", metavar="FILE.md", help="Write it as Markdown too.")] = "",
     insert: Annotated[
         list[str] | None,
-        typer.Option(
-            "--insert", metavar="FILE.html", help="Page of its own to frame in it, such as a map; repeatable."
-        ),
+        typer.Option("--insert", metavar="FILE.html", help="Page to frame in it, such as a map; may be repeated."),
     ] = None,
     runs: RunsOption = "",
 ) -> Result:
@@ -37,6 +35,7 @@ def report(
         runs=found, out=Path(out), markdown_out=Path(md) if md else None, inserts=[Path(one) for one in insert or ()]
     )
     count = len(data["runs"])
-    said = f"{count} {'run is' if count == 1 else 'runs are'} in {' and '.join(data['files'])}, with {data['pictures']} pictures."
+    files = " and ".join(data["files"])
+    said = f"{count} {'run is' if count == 1 else 'runs are'} in {files}, with {data['pictures']} pictures."
     notes = [f"{one['run']}: {note}" for one in data["runs"] for note in one["notes"]]
     return Result(data, "\n".join([said, *notes]))

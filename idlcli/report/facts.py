@@ -25,9 +25,7 @@ def settings(stories: Sequence[Story]) -> list[Table]:
         first = [name for name in names if name not in defaults or own[name] != defaults[name]]
         captions = ("Settings that were chosen", "Settings left at their defaults")
     else:
-        first = [
-            n for n in names if any(plain(s.settings.get(n)) != plain(stories[0].settings.get(n)) for s in stories)
-        ]
+        first = [name for name in names if len({plain(story.settings.get(name)) for story in stories}) > 1]
         captions = ("Settings in which the runs differ", "Settings that are the same in all runs")
     rest = [name for name in names if name not in first]
     found = []
@@ -52,15 +50,13 @@ def circumstances(stories: Sequence[Story]) -> list[Table]:
     """Return two tables with one column a run: how long each took and on what, and which data it had."""
     columns = [_circumstances(story) for story in stories]
     data = [{name: _shortened(name, value) for name, value in story.data.items()} for story in stories]
-    return [
-        Table(
-            caption,
-            ["fact", *heads(stories, stories, "value")],
-            [[Cell(clean(name, 80)), *(c.get(name, NOTHING) for c in found)] for name in names],
-        )
-        for caption, found in (("Time and machine", columns), ("Data", data))
-        if (names := list(dict.fromkeys(name for column in found for name in column)))
-    ]
+    tables = []
+    for caption, found in (("Time and machine", columns), ("Data", data)):
+        names = dict.fromkeys(name for column in found for name in column)
+        rows = [[Cell(clean(name, 80)), *(column.get(name, NOTHING) for column in found)] for name in names]
+        if rows:
+            tables.append(Table(caption, ["fact", *heads(stories, stories, "value")], rows))
+    return tables
 
 
 def _circumstances(story: Story) -> dict[str, Cell]:

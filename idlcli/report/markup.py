@@ -17,7 +17,7 @@ class Html(str):
 
 
 def tag(name: str, /, *children: Any, **attributes: Any) -> Html:
-    """Return an element. Children that are no :class:`Html` are escaped and made printable, lists are joined, None is left out.
+    """Return an element. Its children are joined; those that are no :class:`Html` are escaped, None is left out.
 
     ``class_`` gives ``class`` and ``data_value`` gives ``data-value``; an attribute that is None or False is left out.
     """
@@ -47,7 +47,7 @@ def joined(children: Any) -> Html:
 
 
 def clean(value: Any, limit: int = LONGEST) -> str:
-    """Return a value's text on one line, printable, without spaces at its ends; of a long one the middle is left out."""
+    """Return a value's text on one printable line; of a long one the middle is left out."""
     line = " ".join(str(value).split())
     return printable(line if len(line) <= limit else f"{line[: limit // 2]} … {line[-limit // 2 :]}")
 

@@ -82,9 +82,8 @@ def _scores_of_one(story: Story, columns: Sequence[tuple[str, str]], about: str)
 
 
 def _name(story: Story) -> Cell:
-    return Cell(
-        story.tag, float(story.tag) if story.tag.isdecimal() else None, f"{clean(story.run.name, 90)}, {story.status}"
-    )
+    place = float(story.tag) if story.tag.isdecimal() else None
+    return Cell(story.tag, place, f"{clean(story.run.name, 90)}, {story.status}")
 
 
 def _score(story: Story, side: str, key: str) -> Cell:
@@ -117,32 +116,26 @@ def _how_intervals_were_made(stories: Sequence[Story]) -> str:
 
 def errors(stories: Sequence[Story]) -> list[Table]:
     """Return which kinds of query go wrong (the report's Table 3) and by how much, one column a run."""
-    broken_down = [s for s in stories if isinstance(s.metrics.get("errors"), dict)]
-    if not broken_down:
+    told = [story for story in stories if isinstance(story.metrics.get("errors"), dict)]
+    found = [story.metrics["errors"] for story in told]
+    classes = dict.fromkeys(key for errors in found for key, entry in errors.items() if _is_class(entry))
+    if not classes:
         return []
-    found = [story.metrics["errors"] for story in broken_down]
-    classes = [
-        key
-        for key in dict.fromkeys(key for errors in found for key in errors)
-        if any(_is_class(e.get(key)) for e in found)
-    ]
     rows = [[Cell(clean(ERRORS.get(key, name_of(key)))), *(_class(e.get(key)) for e in found)] for key in classes]
-    shares = [number(errors.get("carry_or_borrow_share")) for errors in found]
-    rows.append(
-        [
-            Cell("of all errors, with a carry or a borrow"),
-            *(NOTHING if s is None else Cell(f"{100 * s:.2f}%", s) for s in shares),
-        ]
-    )
-    result = [Table("Which queries go wrong", ["kind of query", *heads(broken_down, stories, "wrong")], rows)]
+    rows.append([Cell("share of all errors with a carry or a borrow"), *(_share(e) for e in found)])
+    tables = [Table("Which queries go wrong", ["kind of query", *heads(told, stories, "wrong")], rows)]
     misses = [errors["by_miss"] if isinstance(errors.get("by_miss"), dict) else {} for errors in found]
     sizes = dict.fromkeys(size for miss in misses for size in miss)
-    if sizes:
-        rows = [[Cell(clean(size)), *(_count(miss.get(size), miss) for miss in misses)] for size in sizes]
-        result.append(
-            Table("By how much wrong answers miss", ["off by", *heads(broken_down, stories, "answers")], rows)
-        )
-    return result
+    rows = [[Cell(clean(size)), *(_count(miss.get(size), miss) for miss in misses)] for size in sizes]
+    if rows:
+        header = ["off by", *heads(told, stories, "answers")]
+        tables.append(Table("By how much wrong answers miss", header, rows))
+    return tables
+
+
+def _share(errors: dict[str, Any]) -> Cell:
+    share = number(errors.get("carry_or_borrow_share"))
+    return NOTHING if share is None else Cell(f"{100 * share:.2f}%", share)
 
 
 def _is_class(entry: Any) -> bool:
@@ -153,9 +146,9 @@ def _class(entry: Any) -> Cell:
     if not _is_class(entry):
         return NOTHING
     wrong, n = float(entry["wrong"]), float(entry["n"])
-    return (
-        Cell(f"{100 * wrong / n:.2f}%", wrong / n, f"{wrong:,.0f} of {n:,.0f}") if n else Cell("–", None, "none asked")
-    )
+    if n <= 0:
+        return Cell("–", None, "none asked")
+    return Cell(f"{100 * wrong / n:.2f}%", wrong / n, f"{wrong:,.0f} of {n:,.0f}")
 
 
 def _count(value: Any, miss: dict[str, Any]) -> Cell:

@@ -91,9 +91,8 @@ def _tell(run: Run, tag: str) -> Story:
         try:
             return what()
         except DataError as error:
-            notes.append(
-                f"{error.message} {error.hint}".rstrip().replace(f"{run.path}/", "").replace(str(run.path), "it")
-            )
+            said = f"{error.message} {error.hint}".rstrip()
+            notes.append(said.replace(f"{run.path}/", "").replace(str(run.path), "it"))
             return otherwise
 
     config = read(run.config, {})

@@ -8,7 +8,8 @@ from typing import Any
 NAMES = {
     "exact": "answers right", "character": "characters right", "accuracy": "glyphs read right", "n": "examples",
     "digit_accuracy": "digits read right", "mse": "mean squared error", "kl": "KL divergence, nats",
-    "d_loss": "discriminator loss", "g_loss": "generator loss", "kid": "kernel distance", "kid_std": "its standard deviation",
+    "d_loss": "discriminator loss", "g_loss": "generator loss", "kid": "kernel distance",
+    "kid_std": "its standard deviation",
     "active_latents": "latents alive", "digits": "digits among them",
 }  # fmt: skip
 """What a metric is called where its own name would not do."""
