@@ -32,7 +32,7 @@ def text(value: str) -> str:
 def _block(block: Block, places: Mapping[str, str]) -> list[str]:
     match block:
         case Table():
-            return _table(block)
+            return table(block)
         case Tiles():
             return [f"- **{text(tile.text)}** {text(tile.what)} ({text(tile.note)})" for tile in block.tiles]
         case Notes():
@@ -55,7 +55,8 @@ def _block(block: Block, places: Mapping[str, str]) -> list[str]:
             return [f"The HTML page holds {text(block.title)}, which answers to the mouse."]
 
 
-def _table(table: Table) -> list[str]:
+def table(table: Table) -> list[str]:
+    """Return a table as lines of Markdown, its caption first."""
     rule = ["---:" if column and table.is_numeric(column) else "---" for column in range(len(table.header))]
     rows = [[_cell(cell) for cell in row] for row in table.rows]
     head = [text(name) or " " for name in table.header]
