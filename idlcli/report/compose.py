@@ -111,7 +111,7 @@ def _command(story: Story) -> list[Block]:
 
 
 def _pictures(story: Story, album: pictures.Album) -> list[Block]:
-    galleries = [Gallery(story.run.name, album.samples, film=True), Gallery(story.run.name, album.plots)]
+    galleries = [Gallery(story.tag, album.samples, film=True), Gallery(story.tag, album.plots)]
     return [gallery for gallery in galleries if gallery.pictures]
 
 

@@ -82,9 +82,9 @@ class Charts:
 
 @dataclasses.dataclass(frozen=True)
 class Gallery:
-    """Pictures of the run whose directory is called ``run``; ``film``: one after the other, in a row to scroll."""
+    """Pictures of the run that is called ``tag``; ``film``: one after the other, in a row to scroll."""
 
-    run: str
+    tag: str
     pictures: Sequence[Picture]
     film: bool = False
 

@@ -1,5 +1,6 @@
 """Content as Markdown that GitHub and most others show: tables, and links to the pictures where they lie."""
 
+import os
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ SPECIAL = {ord(c): f"\\{c}" for c in "\\`*_{}[]#+!|~$"} | {ord("<"): "&lt;", ord
 
 
 def render(content: Content, *, places: Mapping[str, str]) -> str:
-    """Return the Markdown. ``places`` says where each run's directory lies, seen from the file that is written."""
+    """Return the Markdown. ``places`` says by tag where each run lies, seen from the file that is written."""
     lines = [f"# {text(content.title)}", "", text(content.lead), ""]
     for section in content.sections:
         state = f" ({text(section.state)})" if section.state else ""
@@ -45,11 +46,11 @@ def _block(block: Block, places: Mapping[str, str]) -> list[str]:
             names = ", ".join(name_of(chart.metric) for chart in block.charts)
             return [f"The HTML page draws the curves of {text(f'{block.title}: {names}'.removeprefix(': '))}."]
         case Gallery():
-            place = places[block.run]
+            place = places[block.tag]
             return [
                 line
                 for picture in block.pictures
-                for line in (f"![{text(picture.caption)}]({quote(f'{place}/{picture.path}')})", "")
+                for line in (f"![{text(picture.caption)}]({quote(os.fsencode(f'{place}/{picture.path}'))})", "")
             ][:-1]
         case Insert():
             return [f"The HTML page holds {text(block.title)}, which answers to the mouse."]

@@ -49,7 +49,7 @@ def joined(children: Any) -> Html:
 def clean(value: Any, limit: int = LONGEST) -> str:
     """Return a value's text on one printable line; of a long one the middle is left out."""
     line = " ".join(str(value).split())
-    return printable(line if len(line) <= limit else f"{line[: limit // 2]} … {line[-limit // 2 :]}")
+    return printable(line if len(line) <= limit else f"{line[: limit // 2].rstrip()} … {line[-limit // 2 :].lstrip()}")
 
 
 def printable(text: str) -> str:

@@ -101,7 +101,7 @@ def _tell(run: Run, tag: str) -> Story:
     rows = read(run.log, [])
     metrics = read(run.metrics, None)
     failure = read(lambda: _optional(run.path / "failure.json"), {})
-    log = [row for row in rows if isinstance(row.get("epoch"), int) and 0 < row["epoch"] < 10**9]
+    log = [row for row in rows if type(row.get("epoch")) is int and 0 < row["epoch"] < 10**9]
     whole = not notes
     if len(log) < len(rows):
         notes.append(f"{len(rows) - len(log):,} lines of log.jsonl do not say their epoch and are left out.")

@@ -1,5 +1,6 @@
 """`idl report`: run directories in, one HTML page and one Markdown file out. The same runs give the same bytes."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,5 @@ def _pictures(content: Content) -> int:
 
 def _places(stories: Sequence[Story], *, beside: Path) -> dict[str, str]:
     """Return where each run lies as seen from a file beside it, with forward slashes."""
-    import os
-
     start = beside.resolve().parent
-    return {story.run.name: Path(os.path.relpath(story.run.path.resolve(), start)).as_posix() for story in stories}
+    return {story.tag: Path(os.path.relpath(story.run.path.resolve(), start)).as_posix() for story in stories}
