@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= torch==2.13.0
+# LOCKED=1 installs exactly the versions of constraints.txt.
+LOCKED ?=
 BIN    := $(VENV)/bin
 
-.PHONY: help quickstart test test-fast test-slow test-engines lint bench clean
+.PHONY: help quickstart test test-fast test-slow test-engines lint bench constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -12,7 +14,7 @@ help:            ## Show the targets
 $(BIN)/idl: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet $(if $(LOCKED),--constraint constraints.txt) --editable '.[dev]'
 	@touch $@
 
 quickstart: $(BIN)/idl   ## Install, build small data, train a model, ask it a few queries
@@ -34,6 +36,10 @@ test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch; a missing engine fails
 	$(BIN)/python -m pip install --quiet --editable '.[jax]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
+
+constraints: $(BIN)/idl   ## Keep the installed versions, which passed the tests, in constraints.txt
+	$(BIN)/python tools/constraints.py > constraints.txt.new
+	mv constraints.txt.new constraints.txt
 
 clean:           ## Remove the virtual environment and caches (data/ and runs/ stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
