@@ -17,8 +17,8 @@ REQUIRED = {canonicalize_name(one.name): one for one in map(Requirement, PROJECT
 DEVELOPING = {canonicalize_name(r.name): r for r in map(Requirement, PROJECT["optional-dependencies"]["dev"])}
 
 SECURE = {
-    "keras": "3.15",  # before: loading a model could run code and read files
-    "pillow": "12.2",  # before: known holes in its decoders, which read strangers' pictures
+    "keras": "3.15",  # closes the model-loading holes of earlier releases
+    "pillow": "12.2",  # closes known holes of its decoders, which read strangers' pictures
 }
 """The lowest version of a package without a known hole that idl would be open to."""
 
