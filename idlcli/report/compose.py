@@ -24,10 +24,9 @@ from idlcli.report.story import Story, by_epoch
 from idlcli.report.words import moment, name_of
 
 
-def compose(stories: Sequence[Story], *, inserts: Sequence[Insert] = ()) -> Content:
-    """Return what a page on these runs says; ``inserts`` are pages of their own that it frames."""
+def compose(stories: Sequence[Story], *, albums: Sequence[pictures.Album], inserts: Sequence[Insert] = ()) -> Content:
+    """Return what a page on these runs says, with their pictures; ``inserts`` are pages of their own that it frames."""
     alone = stories[0] if len(stories) == 1 else None
-    albums = [pictures.album(story, budget=pictures.BUDGET // len(stories)) for story in stories]
     chapters: list[tuple[str, str, Sequence[Block]]] = [
         ("headline", "In short", [*(_notes(alone, albums[0]) if alone else _cautions(stories)), *_tiles(stories)]),
         ("curves", "Curves", _curves(stories)),
@@ -98,8 +97,8 @@ def _curves(stories: Sequence[Story]) -> list[Block]:
 
 def _said(drawn: Sequence[charts.Chart], alike: Sequence[Story], *, alone: bool) -> str:
     names = ", ".join(name_of(chart.metric) for chart in drawn)
-    whose = ", ".join(f"run {story.tag} is {clean(story.run.name, 90)}" for story in alike)
-    whose = "" if alone else f" In colours: {whose}."
+    named = ", ".join(f"run {story.tag} is {clean(story.run.name, 90)}" for story in alike)
+    whose = "" if alone else f" One colour a run: {named}." if len(alike) > 1 else f" Here {named}."
     thinned = any(len(story.log) > charts.MOST_POINTS for story in alike)
     some = f" Of a longer log about {charts.MOST_POINTS} epochs are drawn." if thinned else ""
     return f"Over the epochs: {names}. Solid on the training data, dashed on held-out data.{whose}{some}"

@@ -1,6 +1,6 @@
 """What came out of the runs: the numbers to see first, a table of scores a kind, and where the answers go wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from idlcli.report.content import NOTHING, Cell, Table, Tile
@@ -53,7 +53,7 @@ def tables(stories: Sequence[Story]) -> list[Table]:
         columns = [
             (side, key)
             for side in SIDES
-            for key in dict.fromkeys(key for story in alike for key in story.side(side))
+            for key in _in_order(key for story in alike for key in story.side(side))
             if any(number(story.side(side).get(key)) is not None for story in alike)
         ]
         about = _how_intervals_were_made(alike)
@@ -70,6 +70,11 @@ def tables(stories: Sequence[Story]) -> list[Table]:
         rows = [[Cell(_path(key)), *(_number(others[s].get(key), key) for s in measured)] for key in keys]
         found.append(Table("What else was measured", ["figure", *heads(measured, stories, "value")], rows))
     return found
+
+
+def _in_order(keys: Iterable[str]) -> list[str]:
+    """Return each key once, how many examples there were after what was found on them."""
+    return sorted(dict.fromkeys(keys), key=lambda key: key == "n")
 
 
 def _scores_of_one(story: Story, columns: Sequence[tuple[str, str]], about: str) -> Table:

@@ -7,9 +7,9 @@ from typing import Any
 
 from idlcli.errors import UsageError
 from idlcli.files import make_directory, read_bytes, write_text
-from idlcli.report import markdown, page
+from idlcli.report import markdown, page, pictures
 from idlcli.report.compose import compose
-from idlcli.report.content import Content, Gallery, Insert
+from idlcli.report.content import Insert
 from idlcli.report.story import Story, gather
 from idlcli.runs import Run
 
@@ -32,7 +32,8 @@ def report(
         raise UsageError(f"A report is about 1 to {MOST_RUNS} runs, not {len(runs):,}.")
     framed = [Insert(path.stem, read_bytes(path, limit=LARGEST_INSERT).decode(errors="replace")) for path in inserts]
     stories = gather(runs)
-    content = compose(stories, inserts=framed)
+    albums = [pictures.album(story, budget=pictures.BUDGET // len(stories)) for story in stories]
+    content = compose(stories, albums=albums, inserts=framed)
     written = {}
     if out is not None:
         written[out] = page.render(content)
@@ -43,19 +44,15 @@ def report(
         write_text(path, text)
     return {
         "files": [str(path) for path in written],
-        "runs": [_told(story) for story in stories],
-        "pictures": _pictures(content),
+        "runs": [_told(story, album) for story, album in zip(stories, albums, strict=True)],
+        "pictures": sum(len(album.plots) + len(album.samples) for album in albums),
         "bytes": [len(text.encode()) for text in written.values()],
     }
 
 
-def _told(story: Story) -> dict[str, Any]:
-    return {"run": story.run.name, "kind": story.kind, "status": story.status, "notes": story.notes}
-
-
-def _pictures(content: Content) -> int:
-    blocks = [block for section in content.sections for block in section.blocks]
-    return sum(len(block.pictures) for block in blocks if isinstance(block, Gallery))
+def _told(story: Story, album: pictures.Album) -> dict[str, Any]:
+    notes = [*story.notes, *album.left_out]
+    return {"run": story.run.name, "kind": story.kind, "status": story.status, "notes": notes}
 
 
 def _places(stories: Sequence[Story], *, beside: Path) -> dict[str, str]:

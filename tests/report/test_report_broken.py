@@ -119,8 +119,9 @@ def test_a_picture_that_is_none_is_named_and_left_out(content, make_run, tmp_pat
     elif isinstance(content, str):
         content = whole[:16] + sizes[content] + whole[24:]
     path.write_bytes(content)
-    page, _ = page_of(run, tmp_path)
-    assert "plots/confusion.png" in page.text
+    page, (note,) = page_of(run, tmp_path)
+    assert note.startswith("plots/confusion.png ")
+    assert note in page.text
     assert len(page.all("img")) == 4
 
 
