@@ -106,14 +106,14 @@ def test_a_log_of_wrong_types_draws_what_can_be_drawn(log, make_run, tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\x89PNG\r\n\x1a\n", b"<svg onload=alert(1)>", b"GIF89a" + b"\0" * 40, "cut", "wide", "empty"],
+    [b"", b"\x89PNG\r\n\x1a\n", b"<svg onload=alert(1)>", b"GIF89a" + b"\0" * 40, "cut", "wide", "large", "empty"],
     ids=repr,
 )
 def test_a_picture_that_is_none_is_named_and_left_out(content, make_run, tmp_path):
     run = make_run()
     path = run.path / "plots" / "confusion.png"
     whole = path.read_bytes()
-    sizes = {"wide": b"\0\1\0\0\0\0\0\1", "empty": b"\0\0\0\0\0\0\0\1"}
+    sizes = {"wide": b"\0\1\0\0\0\0\0\1", "large": b"\0\0\x1f\0" * 2, "empty": b"\0\0\0\0\0\0\0\1"}
     if content == "cut":
         content = whole[:-5]
     elif isinstance(content, str):

@@ -84,6 +84,7 @@ def test_a_page_on_many_runs_says_first_in_what_they_differ(make_run, tmp_path):
     assert "The runs are of different kinds." in text
     assert {"run-1", "run-2", "run-5"} <= {given["id"] for given in page.all("section")}
     assert len(page.all("svg")) == 4, "loss and share of right answers, of seq2seq and of vae"
+    assert text.count("run 1 (train)") == 2, "runs of two kinds share no drawing"
 
 
 def test_runs_that_were_tested_on_other_data_are_not_set_side_by_side_without_a_word(make_run, tmp_path):
@@ -228,6 +229,8 @@ def test_every_run_has_its_part_of_the_budget(make_run, tmp_path, monkeypatch):
     size = sum(path.stat().st_size for path in runs[0].path.rglob("*.png"))
     monkeypatch.setattr(pictures, "BUDGET", 2 * size)
     assert report(runs=runs, out=tmp_path / "a.html")["pictures"] == 10
+    monkeypatch.setattr(pictures, "BUDGET", 2 * size - 2)
+    assert report(runs=runs, out=tmp_path / "a.html")["pictures"] == 8
 
 
 def test_of_many_epochs_a_few_are_shown_the_first_and_the_last_among_them(make_run, tmp_path):
