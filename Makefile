@@ -4,9 +4,10 @@ VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 # LOCKED=1 installs exactly the versions of constraints.txt.
 LOCKED ?=
+PEERS  ?= torch-fidelity==0.4.0 pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 tqdm
 BIN    := $(VENV)/bin
 
-.PHONY: help quickstart test test-fast test-slow test-engines lint bench constraints clean
+.PHONY: help quickstart test test-fast test-slow test-engines lint peers constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +37,12 @@ test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch; a missing engine fails
 	$(BIN)/python -m pip install --quiet --editable '.[jax]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
+
+peers: $(BIN)/idl   ## Hold features and metrics against pytorch-fid, torch-fidelity and PyTorch's EfficientNet-Lite0
+	$(BIN)/python -m pip install --quiet '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/peers $(PEERS)
+	PYTHONPATH=build/peers $(BIN)/python benchmarks/peers_metrics.py
+	PYTHONPATH=build/peers $(BIN)/python benchmarks/peers_features.py --speed
 
 constraints: $(BIN)/idl   ## Keep the installed versions, which passed the tests, in constraints.txt
 	$(BIN)/python tools/constraints.py > constraints.txt.new

@@ -23,8 +23,13 @@ from idlcli.errors import Interrupted
 GROUPS = {
     "quickstart": "Build small data, train, evaluate and show: a few minutes, no network.",
     "data": "Build, check and show data sets: faces and arithmetic.",
+    "vae": "Variational autoencoders: faces to Gaussian codes and back, and new faces.",
+    "cae": "Convolutional autoencoders: faces to a few numbers and back.",
+    "gan": "Generative adversarial networks that draw faces.",
     "seq2seq": "Encoder-decoder LSTMs that solve 23+45 in text and in handwriting.",
     "judge": "The classifier of glyphs that reads written answers.",
+    "eval": "Measure: FID, KID, precision and recall, reconstruction error, copies.",
+    "viz": "Show: maps of latent spaces, curves, samples, walks, architectures.",
     "runs": "List, show, compare, resume and remove runs.",
     "report": "Write a page on one run or more: scores, curves, samples, errors, settings, and what is missing.",
     "doctor": "Check the installation: versions, engines, places to write, one training step.",

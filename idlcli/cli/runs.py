@@ -80,6 +80,8 @@ def resume(
     found = library.find(run, root=runs_root(runs))
     was_done = found.metrics() is not None
     result = driver.resume(run=found, data=data, reporter=reporter(console))
+    for warning in result.get("warnings", ()):
+        console.warn(warning)
     said = "was done already; nothing was changed" if was_done else f"is done after {result['epochs']} epochs"
     return Result(result, f"{found.name} {said}: {headline(found.metrics())}.")
 

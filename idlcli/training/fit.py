@@ -24,6 +24,7 @@ from idlcli.files import append_line, read_json_lines, write_bytes, write_text
 from idlcli.runs import Run
 from idlcli.training import checkpoint
 from idlcli.training.checkpoint import Progress
+from idlcli.training.optimizer import learning_rate
 from idlcli.training.reporter import Reporter, Silent
 
 SAVE_SECONDS = 5.0
@@ -162,8 +163,7 @@ class _Recorder(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         task, done = self._task, epoch + 1
         row = {task.names.get(name, name): float(np.asarray(value)) for name, value in (logs or {}).items()}
-        rate = task.model.optimizer.learning_rate
-        row["lr"] = float(np.asarray(keras.ops.convert_to_numpy(rate)))
+        row["lr"] = learning_rate(task.model.optimizer)
         if task.evaluate:
             row |= task.evaluate(done)
         self._check_finite(row)
