@@ -52,6 +52,14 @@ class ThresholdMissed(IdlError):
         self.data = data
 
 
+class Unfit(IdlError):
+    """The installation cannot do what is needed. ``data`` is what was found."""
+
+    def __init__(self, message: str, *, hint: str = "", data: object = None) -> None:
+        super().__init__(message, hint=hint)
+        self.data = data
+
+
 class Interrupted(IdlError):
     """A signal ended the run after its last whole epoch was saved."""
 

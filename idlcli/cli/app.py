@@ -31,6 +31,8 @@ GROUPS = {
     "eval": "Measure: FID, KID, precision and recall, reconstruction error, copies.",
     "viz": "Show: maps of latent spaces, curves, samples, walks, architectures.",
     "runs": "List, show, compare, resume and remove runs.",
+    "report": "Write a page on one run or more: scores, curves, samples, errors, settings, and what is missing.",
+    "doctor": "Check the installation: versions, engines, places to write, one training step.",
     "recipes": "List and show the packaged settings.",
 }
 """Top-level command -> its help. `idlcli/cli/NAME.py` holds its `app`."""

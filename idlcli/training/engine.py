@@ -80,6 +80,17 @@ def _native_noise_held() -> Iterator[None]:
             os.close(kept)
 
 
+def devices() -> list[str]:
+    """Return the devices that the running engine computes on, e.g. ``['cpu:0']``."""
+    import keras
+
+    if keras.backend.backend() != "torch":
+        return [str(device) for device in keras.distribution.list_devices()]
+    import torch  # there, Keras does not say
+
+    return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu:0"]
+
+
 def versions() -> dict[str, str]:
     """Return the versions of the engine and of what else the numbers depend on."""
     import platform

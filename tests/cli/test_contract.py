@@ -114,6 +114,8 @@ CASES = {
     "runs compare": Case(("{run}", "{run}"), ("{run}",), 2, "usage"),
     "runs resume": Case(("{run}",), ("nowhere",), 3, "data"),
     "runs rm": Case(("{run}",), ("nowhere",), 3, "data"),
+    "report": Case(("{run}", "--out", "page.html", "--md", "page.md"), ("nowhere",), 3, "data"),
+    "doctor": Case((), ("--backend", "pascal"), 2, "usage"),
     "recipes list": Case((), ("surplus",), 2, "usage"),
     "recipes show": Case(("seq2seq-text-text-paper",), ("seq2seq-text-text-papr",), 2, "usage"),
 }
