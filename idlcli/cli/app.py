@@ -25,6 +25,7 @@ GROUPS = {
     "data": "Build, check and show data sets: faces and arithmetic.",
     "seq2seq": "Encoder-decoder LSTMs that solve 23+45 in text and in handwriting.",
     "judge": "The classifier of glyphs that reads written answers.",
+    "sweep": "Train every combination that a file lists, here or on a Ray cluster, and rank them.",
     "runs": "List, show, compare, resume and remove runs.",
     "recipes": "List and show the packaged settings.",
 }

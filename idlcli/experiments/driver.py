@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from idlcli import runs
 from idlcli.errors import DataError, IdlError, Interrupted, UsageError
-from idlcli.files import read_json_object, write_json
+from idlcli.files import only_one, read_json_object, write_json
 from idlcli.runs import Run
 from idlcli.settings import RUN_KINDS
 from idlcli.settings.fields import from_dict
@@ -77,16 +77,31 @@ def obtain(*, kind: str, settings: Any, root: Path, reporter: Reporter | None = 
 
     One that was stopped goes on. So whatever builds on another training says what it needs, not where it lies.
     """
+    mark = data_mark(kind=kind, settings=settings, root=root)
+    with only_one(root / f".obtain-{kind}.lock"):  # of two that need the same run, one trains it and the other waits
+        run = matching(kind=kind, settings=settings, root=root, mark=mark)
+        if run is None:
+            return Run(Path(start(kind=kind, settings=settings, root=root, name=None, reporter=reporter)["run"]))
+        if run.metrics() is None:
+            resume(run=run, data=settings.data, reporter=reporter)
+        return run
+
+
+def data_mark(*, kind: str, settings: Any, root: Path) -> str:
+    """Return the fingerprint of the data that a training of these settings works on; they are loaded and checked."""
+    return str(_module(kind).prepare(settings, root=root).data["fingerprint"])
+
+
+def matching(*, kind: str, settings: Any, root: Path, mark: str) -> Run | None:
+    """Return the newest run under ``root`` of these settings on the data that ``mark`` is the fingerprint of."""
     wanted = _without_place(applicable(settings))
-    mark = _module(kind).prepare(settings, root=root).data["fingerprint"]
     for run in reversed(runs.list_runs(root)):
         with contextlib.suppress(DataError):
-            same = run.kind == kind and _without_place(run.config()["settings"]) == wanted
-            if same and read_json_object(run.path / "data.json").get("fingerprint") == mark:
-                if run.metrics() is None:
-                    resume(run=run, data=settings.data, reporter=reporter)
-                return run
-    return Run(Path(start(kind=kind, settings=settings, root=root, name=None, reporter=reporter)["run"]))
+            if run.kind == kind and _without_place(run.config()["settings"]) == wanted:
+                about = run.path / "data.json"  # not there yet: stopped before anything was written
+                if not about.exists() or read_json_object(about).get("fingerprint") == mark:
+                    return run
+    return None
 
 
 def _without_place(settings: dict[str, Any]) -> dict[str, Any]:
