@@ -1,7 +1,7 @@
 """The cells of a sweep as tasks of a Ray cluster. A task whose machine is lost is started again on another one."""
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from idlcli.errors import IdlError, RunFailed
@@ -19,7 +19,7 @@ def check() -> None:
         raise RunFailed("Ray is not installed.", hint="pip install 'idlcli[ray]'")
 
 
-def on_ray(todo: list[Job], *, address: str, jobs: int, gpus: float) -> Iterator[tuple[Job, Outcome]]:
+def on_ray(todo: list[Job], *, address: str, jobs: int, gpus: float) -> Generator[tuple[Job, Outcome], None, None]:
     """Yield how each job ended on the cluster at ``address``; at most ``jobs`` at a time (0: no limit of ours).
 
     A job takes one CPU and ``gpus`` GPUs of the cluster. When this is left early, the tasks save and end.

@@ -4,9 +4,10 @@ It may be killed at any moment. Started again it finds its runs by their setting
 trained again, what was stopped goes on from its last checkpoint.
 """
 
+import contextlib
 import dataclasses
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import Event
@@ -45,10 +46,11 @@ def run(
             else _here(todo, jobs=jobs)
         )
         try:
-            for job, outcome in running:
-                ended.append((job, outcome))
-                say(_line(sweep, job, outcome, len(ended)))
-                _check_metrics(sweep, outcome)
+            with contextlib.closing(running):  # left early, what is running saves and ends
+                for job, outcome in running:
+                    ended.append((job, outcome))
+                    say(_line(sweep, job, outcome, len(ended)))
+                    _check_metrics(sweep, outcome)
         except (KeyboardInterrupt, Interrupted) as error:
             done = sum(outcome.status == "done" for _, outcome in ended)
             number = error.exit_code - 128 if isinstance(error, Interrupted) else int(signal.SIGINT)
@@ -84,7 +86,7 @@ def _jobs(sweep: Sweep, place: Path, *, absolute: bool) -> list[Job]:
     return found
 
 
-def _here(todo: list[Job], *, jobs: int) -> Iterator[Ended]:
+def _here(todo: list[Job], *, jobs: int) -> Generator[Ended, None, None]:
     """Yield how each job ended, ``jobs`` at a time; when this is left early, their processes save and end."""
     stop = Event()
     with ThreadPoolExecutor(max(jobs, 1)) as pool:

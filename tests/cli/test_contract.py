@@ -70,6 +70,7 @@ CASES = {
     ),
     "seq2seq eval": Case(("{run}",), ("nowhere",), 3, "data"),
     "seq2seq solve": Case(("{run}", "3+4"), ("{run}", "123+4"), 2, "usage"),
+    "sweep": Case(("text-image-tuning", "--dry-run"), ("text-image-tunin", "--dry-run"), 2, "usage"),
     "runs list": Case((), ("--sort", "loss"), 2, "usage"),
     "runs show": Case(("{run}",), ("nowhere",), 3, "data"),
     "runs compare": Case(("{run}", "{run}"), ("{run}",), 2, "usage"),
