@@ -1,6 +1,8 @@
 """The cells of a sweep as tasks of a Ray cluster. A task whose machine is lost is started again on another one."""
 
+import contextlib
 import importlib.util
+import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -26,27 +28,28 @@ def on_ray(todo: list[Job], *, address: str, jobs: int, gpus: float) -> Generato
     """
     import ray
 
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
-    except Exception as error:  # a wrong address ends in one of several kinds
-        said = " ".join(str(error).split())[:120]
-        raise RunFailed(f"No Ray cluster at {address}: {said}", hint="Start one: ray start --head.") from error
-    task = ray.remote(run_cell).options(num_cpus=1, num_gpus=gpus, max_retries=LOST_MACHINES)
-    waiting, running = list(reversed(todo)), dict[Any, Job]()
-    try:
-        while waiting or running:
-            while waiting and (not jobs or len(running) < jobs):
-                job = waiting.pop()
-                running[task.remote(job)] = job
-            ready, _ = ray.wait(list(running), timeout=1.0)
-            for reference in ready:
-                yield running.pop(reference), _result(ray, reference)
-    finally:
-        for reference in running:
-            ray.cancel(reference)
-        if running:
-            ray.wait(list(running), num_returns=len(running), timeout=SAVE_SECONDS)
-        ray.shutdown()
+    with contextlib.redirect_stdout(sys.stderr):  # Ray tells of lost machines on stdout, which is for results
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+        except Exception as error:  # a wrong address ends in one of several kinds
+            said = " ".join(str(error).split())[:120]
+            raise RunFailed(f"No Ray cluster at {address}: {said}", hint="Start one: ray start --head.") from error
+        task = ray.remote(run_cell).options(num_cpus=1, num_gpus=gpus, max_retries=LOST_MACHINES)
+        waiting, running = list(reversed(todo)), dict[Any, Job]()
+        try:
+            while waiting or running:
+                while waiting and (not jobs or len(running) < jobs):
+                    job = waiting.pop()
+                    running[task.remote(job)] = job
+                ready, _ = ray.wait(list(running), timeout=1.0)
+                for reference in ready:
+                    yield running.pop(reference), _result(ray, reference)
+        finally:
+            for reference in running:
+                ray.cancel(reference)
+            if running:
+                ray.wait(list(running), num_returns=len(running), timeout=SAVE_SECONDS)
+            ray.shutdown()
 
 
 def _result(ray: Any, reference: Any) -> Outcome:
