@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import socket
 import sys
 from collections.abc import Generator
 from typing import Any
@@ -26,6 +27,7 @@ def on_ray(todo: list[Job], *, address: str, jobs: int, gpus: float) -> Generato
 
     A job takes one CPU and ``gpus`` GPUs of the cluster. When this is left early, the tasks save and end.
     """
+    _reach(address)
     import ray
 
     with contextlib.redirect_stdout(sys.stderr):  # Ray tells of lost machines on stdout, which is for results
@@ -33,7 +35,7 @@ def on_ray(todo: list[Job], *, address: str, jobs: int, gpus: float) -> Generato
             ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
         except Exception as error:  # a wrong address ends in one of several kinds
             said = " ".join(str(error).split())[:120]
-            raise RunFailed(f"No Ray cluster at {address}: {said}", hint="Start one: ray start --head.") from error
+            raise RunFailed(f"No Ray cluster at {address}: {said}.", hint="Start one: ray start --head.") from error
         task = ray.remote(run_cell).options(num_cpus=1, num_gpus=gpus, max_retries=LOST_MACHINES)
         waiting, running = list(reversed(todo)), dict[Any, Job]()
         try:
@@ -50,6 +52,17 @@ def on_ray(todo: list[Job], *, address: str, jobs: int, gpus: float) -> Generato
             if running:
                 ray.wait(list(running), num_returns=len(running), timeout=SAVE_SECONDS)
             ray.shutdown()
+
+
+def _reach(address: str) -> None:
+    """Raise :class:`RunFailed` if nobody is at ADDR:PORT: Ray itself would look for minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdecimal() or "//" in host:
+        return  # `auto`, or an address of another kind
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise RunFailed(f"No Ray cluster at {address}: {error}.", hint="Start one: ray start --head.") from error
 
 
 def _result(ray: Any, reference: Any) -> Outcome:

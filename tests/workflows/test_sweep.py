@@ -159,6 +159,19 @@ def test_without_ray_the_engine_ray_says_what_to_install(sweep, tmp_path, monkey
     assert not (tmp_path / "s").exists()
 
 
+def test_where_no_cluster_is_that_is_said_at_once(sweep, tmp_path, monkeypatch):
+    import socket
+
+    from idlcli.workflows import ray_engine
+
+    monkeypatch.setattr(ray_engine, "check", lambda: None)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(RunFailed, match="No Ray cluster at 127"):
+            run(sweep, tmp_path / "s", engine="ray", address=address)
+
+
 def wait_for(what, process, seconds=300.0):
     until = time.monotonic() + seconds
     while not what():
