@@ -14,6 +14,7 @@ from idlcli.errors import RunFailed, UsageError
 from idlcli.settings.common import TrainSettings
 from idlcli.settings.fields import shorten
 from idlcli.training import engine
+from idlcli.training.rendezvous import meet
 
 JOIN_SECONDS = 300
 """How long a process waits for the others to come."""
@@ -118,7 +119,10 @@ class Group(Alone):
         try:
             return self._agree(files)
         except Exception as error:
-            raise self.lost(error) or error from error
+            lost = self.lost(error)
+            if lost is None:
+                raise
+            raise lost from error
 
     def _agree(self, files: Mapping[str, bytes]) -> Mapping[str, bytes]:
         about = json.dumps({name: len(content) for name, content in files.items()}).encode()
@@ -220,6 +224,9 @@ def join(settings: TrainSettings) -> None:
     global _current
     if settings.devices * settings.processes == 1:
         return
+    address = settings.hosts.split(",")[0]
+    if settings.processes > 1:
+        meet(address=address, processes=settings.processes, process=settings.process_id, seconds=JOIN_SECONDS)
     with engine.native_noise_held():
         import jax
 
@@ -227,17 +234,11 @@ def join(settings: TrainSettings) -> None:
             jax.config.update("jax_num_cpu_devices", settings.devices)
         if settings.processes > 1:
             jax.config.update("jax_cpu_collectives_implementation", "gloo")
-            address = settings.hosts.split(",")[0]
             try:
-                jax.distributed.initialize(
-                    address, settings.processes, settings.process_id, initialization_timeout=JOIN_SECONDS
-                )
+                jax.distributed.initialize(address, settings.processes, settings.process_id)
             except Exception as error:
                 said = " ".join(str(error).split())[:100]
-                raise RunFailed(
-                    f"The {settings.processes} processes at {address} did not meet: {said}",
-                    hint="Start all of them, with the same --hosts.",
-                ) from error
+                raise RunFailed(f"The processes at {address} could not join: {said}.") from error
         engine.start(settings.backend, deterministic=settings.deterministic)
         found = jax.local_device_count()
         if found < settings.devices:
