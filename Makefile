@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= torch==2.13.0
+PEERS  ?= torch-fidelity==0.4.0 pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 tqdm
 BIN    := $(VENV)/bin
 
-.PHONY: help quickstart test test-fast test-slow test-engines lint bench clean
+.PHONY: help quickstart test test-fast test-slow test-engines lint peers clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +35,12 @@ test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch, sweeps on Ray; a missing one fails
 	$(BIN)/python -m pip install --quiet --editable '.[jax,ray]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
+
+peers: $(BIN)/idl   ## Hold features and metrics against pytorch-fid, torch-fidelity and PyTorch's EfficientNet-Lite0
+	$(BIN)/python -m pip install --quiet '$(TORCH)'
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/peers $(PEERS)
+	PYTHONPATH=build/peers $(BIN)/python benchmarks/peers_metrics.py
+	PYTHONPATH=build/peers $(BIN)/python benchmarks/peers_features.py --speed
 
 clean:           ## Remove the virtual environment and caches (data/ and runs/ stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

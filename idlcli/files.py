@@ -13,6 +13,8 @@ from idlcli.errors import DataError, RunFailed, UsageError
 
 MAX_TEXT_BYTES = 64 * 2**20
 """The largest JSON file that is read."""
+MAX_TENSOR_BYTES = 2**31
+"""The largest file of arrays that is read at once."""
 MAX_TOML_BYTES = 2**16
 """The largest settings file: a few bytes more and a hostile one can keep Python's parser busy for minutes."""
 
@@ -161,6 +163,25 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UsageError(error.message) from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {_one_line(error)}.") from error
+
+
+def write_tensors(path: Path, tensors: dict[str, Any]) -> None:
+    """Write arrays by name to a safetensors file, atomically; the same arrays give the same bytes."""
+    import numpy as np
+    from safetensors.numpy import save
+
+    write_bytes(path, save({name: np.ascontiguousarray(value) for name, value in tensors.items()}))
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Return the arrays of a safetensors file, or raise :class:`DataError`; there is no code in such a file."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(read_bytes(path, limit=MAX_TENSOR_BYTES))
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise DataError(f"{path} is not a whole file of arrays: {_one_line(error)}.") from error
 
 
 def sha256_of_file(path: Path) -> str:

@@ -20,6 +20,7 @@ import pytest
 ENGINE = os.environ.get("TEST_ENGINE", "tensorflow")
 for variable in [name for name in os.environ if name.startswith("IDL_") and name != "IDL_REAL_DATA"]:
     del os.environ[variable]
+os.environ.pop("XDG_CACHE_HOME", None)
 os.environ |= {"KERAS_BACKEND": ENGINE, "KERAS_HOME": os.path.join(os.devnull, "keras"), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
 TRAINING = ("--epochs", "4", "--units", "8", "--batch-size", "25", "--learning-rate", "0.01", "--jit", "off")
@@ -177,6 +178,47 @@ def arithmetic_data(built_arithmetic: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(built_arithmetic, tmp_path / "given" / "arithmetic"))
 
 
+FACE_TRAINING = ("--epochs", "2", "--batch-size", "16", "--jit", "off", "--eval-every", "1", "--augment", "flip")
+FACE_MODELS = {
+    "vae": ("--latent", "6", "--width", "4", "--depth", "2", "--mixture", "2"),
+    "cae": ("--codes", "5", "--width", "4", "--depth", "2"),
+    "gan": ("--latent", "6", "--width", "2", "--discriminator-width", "2", "--ema", "0.9", "--condition", "hair-color"),
+}
+"""The small trained runs on faces: two epochs of three steps."""
+
+
+@pytest.fixture(scope="session")
+def built_faces(shared: Path) -> Path:
+    """Sixty cartoon faces of 16 x 16 pixels, twelve of them held out, made by the command. Nobody may change them."""
+
+    def make(place: Path) -> None:
+        words = ("data", "build", "faces", "--count", "60", "--size", "16", "--test-count", "12", "--json")
+        assert run_idl(*words, home=place, cwd=place).data["test_count"] == 12
+
+    return _made_once(shared / "faces", make) / "data" / "faces"
+
+
+@pytest.fixture(scope="session")
+def face_runs(shared: Path, built_faces: Path) -> dict[str, Path]:
+    """A run of each kind on faces, by kind, made by the commands. Nobody may change them: see `trained_faces`."""
+
+    def make(place: Path) -> None:
+        for kind, words in FACE_MODELS.items():
+            made = run_idl(
+                kind, "train", "--data", str(built_faces), *FACE_TRAINING, *words, "--json", home=place, cwd=place
+            )  # fmt: skip
+            assert made.data["epochs"] == 2
+
+    place = _made_once(shared / "face_runs", make) / "runs"
+    return {kind: next(place.glob(f"0*-{kind}-*")) for kind in FACE_MODELS}
+
+
+@pytest.fixture
+def trained_faces(face_runs: dict[str, Path], tmp_path: Path) -> dict[str, Path]:
+    """A copy of each trained run on faces, at runs/ of the working directory, that the test may change."""
+    return {kind: Path(shutil.copytree(run, tmp_path / "runs" / run.name)) for kind, run in face_runs.items()}
+
+
 @pytest.fixture(scope="session")
 def finished_run(shared: Path, built_arithmetic: Path) -> Path:
     """A text-text run made by the command. Nobody may change it: see `trained_run`."""
@@ -192,10 +234,36 @@ def finished_run(shared: Path, built_arithmetic: Path) -> Path:
     return run
 
 
+@pytest.fixture(scope="session")
+def written_runs(shared: Path, built_arithmetic: Path) -> Path:
+    """A directory with the runs `judge`, `reader` (image-text) and `writer` (text-image), hardly trained. Read only."""
+
+    def make(place: Path) -> None:
+        common = ("--data", str(built_arithmetic), "--epochs", "1", "--steps-per-epoch", "2", "--jit", "off", "--json")
+        small = (*common, "--architecture", "columns", "--units", "4", "--column-units", "4", "--readout-units", "4")
+        for words in (
+            ("judge", "train", "--name", "judge", "--width", "2", *common),
+            ("seq2seq", "train", "--name", "reader", "--mode", "image-text", "--reader-width", "2", *small),
+            ("seq2seq", "train", "--name", "writer", "--mode", "text-image", "--judge", "judge", "--writer-width", "4",
+             "--style-size", "2", *small),
+        ):  # fmt: skip
+            assert run_idl(*words, home=place, cwd=place).data["epochs"] == 1
+
+    return _made_once(shared / "written", make) / "runs"
+
+
 @pytest.fixture
 def trained_run(finished_run: Path, tmp_path: Path) -> Path:
     """A copy of the trained run, at runs/ of the working directory, that the test may change."""
     return Path(shutil.copytree(finished_run, tmp_path / "runs" / finished_run.name))
+
+
+@pytest.fixture
+def stand_ins(built_faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """A run of each kind on faces at runs/, by kind; their models are a few lines of arithmetic, without an engine."""
+    import stand_in
+
+    return stand_in.install(data=built_faces, root=tmp_path / "runs", patch=monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -23,9 +23,14 @@ from idlcli.errors import Interrupted
 GROUPS = {
     "quickstart": "Build small data, train, evaluate and show: a few minutes, no network.",
     "data": "Build, check and show data sets: faces and arithmetic.",
+    "vae": "Variational autoencoders: faces to Gaussian codes and back, and new faces.",
+    "cae": "Convolutional autoencoders: faces to a few numbers and back.",
+    "gan": "Generative adversarial networks that draw faces.",
     "seq2seq": "Encoder-decoder LSTMs that solve 23+45 in text and in handwriting.",
     "judge": "The classifier of glyphs that reads written answers.",
     "sweep": "Train every combination that a file lists, here or on a Ray cluster, and rank them.",
+    "eval": "Measure: FID, KID, precision and recall, reconstruction error, copies.",
+    "viz": "Show: maps of latent spaces, curves, samples, walks, architectures.",
     "runs": "List, show, compare, resume and remove runs.",
     "recipes": "List and show the packaged settings.",
 }

@@ -208,6 +208,21 @@ def data_root() -> Path:
     return Path(os.environ.get("IDL_DATA_ROOT") or "data")
 
 
+def cache_root() -> Path | None:
+    """Return where `idl` keeps what it can compute again: IDL_CACHE_ROOT, else the user's cache directory.
+
+    That is $XDG_CACHE_HOME/idl, or ~/.cache/idl; it holds nothing of a project's, so all projects share it. None for
+    a user without a home: then nothing is kept.
+    """
+    if given := os.environ.get("IDL_CACHE_ROOT"):
+        return Path(given)
+    shared = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(shared):  # a relative one is to be ignored, by its specification
+        return Path(shared) / "idl"
+    home = os.path.expanduser("~")
+    return Path(home) / ".cache" / "idl" if os.path.isabs(home) else None
+
+
 def parse_seeds(text: str) -> list[int]:
     """Return the integers of a list with ranges, e.g. ``0,1,4-6`` -> [0, 1, 4, 5, 6]."""
     seeds: list[int] = []

@@ -6,7 +6,6 @@ Every figure is a ratio to what real digits of the test pool give in the same nu
 from typing import Any
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from idlcli.evaluation.kernel import kernel_distance
 from idlcli.seeds import rng
@@ -31,7 +30,8 @@ def diversity(
     ``written`` digits, ``real`` ones of the test pool and those of the ``train`` pool are float (N, 28, 28) in [0, 1]
     with labels int (N,); ``features`` turns such an array into features (N, d). ``spread``: standard deviation of a
     pixel within its class, over that of real digits; ``sharpness``: mean absolute gradient over that of real digits;
-    ``nearest``: distance to the nearest training digit of the class, over that of real digits, which did not train;
+    ``nearest``: distance to the nearest training digit of the class, over that of real digits, which did not train
+    (None where they did: the pools are shared);
     ``kid``: kernel distance to real digits in ``features``. Real digits are drawn class by class as often as written.
     """
     generator = rng(seed, "diversity")
@@ -46,7 +46,7 @@ def diversity(
         "n": len(written),
         "spread": _spread(written, written_labels) / _spread(twins, written_labels),
         "sharpness": _sharpness(written) / _sharpness(twins),
-        "nearest": float(distances[0].mean() / distances[1].mean()),
+        "nearest": float(distances[0].mean() / distances[1].mean()) if distances[1].any() else None,
         "kid": kid.mean,
         "kid_std": kid.std,
     }
@@ -63,6 +63,8 @@ def _sharpness(images: np.ndarray) -> float:
 
 def _nearest(images: np.ndarray, labels: np.ndarray, train: np.ndarray, train_labels: np.ndarray) -> np.ndarray:
     """Return the Euclidean distance of each image to the nearest training image of its class."""
+    from scipy.spatial.distance import cdist
+
     found = np.empty(len(images))
     for label in np.unique(labels):
         mine, theirs = images[labels == label], train[train_labels == label]

@@ -157,6 +157,22 @@ def memorisation(
     )
 
 
+def near_copies_chance(*, samples: Matrix, held_out: Matrix, near_quantile: float = 0.01) -> float:
+    """The chance that, without copying, as many samples are as near to the training data as these are.
+
+    ``samples`` (n,) and ``held_out`` (h,) are distances to the nearest training row. With k the nearest
+    ``near_quantile`` of the held-out rows (at least one), it is the chance that x samples or more come before the k-th
+    held-out row where all n + h are in random order: that fewer than k held-out rows are among the first x + k - 1, a
+    hypergeometric. Exact at any n and h; ties count for the held-out rows.
+    """
+    from scipy.stats import hypergeom
+
+    n, h = len(samples), len(held_out)
+    k = max(1, int(np.ceil(near_quantile * h)))
+    x = int(np.sum(samples < np.sort(held_out)[k - 1]))
+    return float(hypergeom.cdf(k - 1, n + h, h, x + k - 1)) if x else 1.0
+
+
 def _distance_blocks(queries: NDArray[Any], reference: NDArray[Any]) -> Iterator[tuple[slice, Matrix]]:
     """Euclidean distances of a slice of queries to all reference rows, slice by slice; the array is the caller's.
 

@@ -180,8 +180,8 @@ def _module(kind: str) -> ModuleType:
 
 
 def fingerprint(manifest: dict[str, Any]) -> str:
-    """Return the SHA-256 of what a data set is: its manifest without the time it was built."""
+    """Return the SHA-256 of what a data set is: its manifest without when it was built, and how long that took."""
     import hashlib
 
-    kept = {key: value for key, value in manifest.items() if key != "built"}
+    kept = {key: value for key, value in manifest.items() if key not in ("built", "created", "seconds")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

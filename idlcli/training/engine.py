@@ -16,13 +16,10 @@ def start(backend: str, *, deterministic: bool = False) -> None:
     Keras's own settings file can turn floats to float16 and channels around; it is neither read nor written.
     Raises :class:`RunFailed` if the engine is not installed, :class:`UsageError` if another one already runs.
     """
-    if "keras" in sys.modules:
-        import keras
-
-        if keras.backend.backend() != backend:
-            raise UsageError(
-                f"Keras already runs on {keras.backend.backend()} in this process; it cannot change to {backend}."
-            )
+    already = running()
+    if already is not None:
+        if already != backend:
+            raise UsageError(f"Keras already runs on {already} in this process; it cannot change to {backend}.")
         return
     if importlib.util.find_spec(backend) is None:
         package = {"tensorflow": "tensorflow", "jax": "idlcli[jax]", "torch": "idlcli[torch]"}[backend]
@@ -46,6 +43,15 @@ def start(backend: str, *, deterministic: bool = False) -> None:
         import torch
 
         torch.use_deterministic_algorithms(True)
+
+
+def running() -> str | None:
+    """Return the engine that Keras runs on in this process, or None where Keras is not loaded."""
+    if "keras" not in sys.modules:
+        return None
+    import keras
+
+    return str(keras.backend.backend())
 
 
 def check(backend: str) -> None:

@@ -24,6 +24,7 @@ from idlcli.runs import Run
 from idlcli.training import checkpoint, devices
 from idlcli.training.checkpoint import Progress
 from idlcli.training.devices import Alone
+from idlcli.training.optimizer import learning_rate
 from idlcli.training.reporter import Reporter, Silent
 from idlcli.training.signals import Signals
 
@@ -176,8 +177,7 @@ class _Recorder(keras.callbacks.Callback):
         task, done = self._task, epoch + 1
         self._group.gather(task.model)
         row = {task.names.get(name, name): float(np.asarray(value)) for name, value in (logs or {}).items()}
-        rate = task.model.optimizer.learning_rate
-        row["lr"] = float(np.asarray(keras.ops.convert_to_numpy(rate)))
+        row["lr"] = learning_rate(task.model.optimizer)
         if task.evaluate:
             row |= task.evaluate(done)
         self._check_finite(row)

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 
 from idlcli.settings.common import TrainSettings
 
@@ -36,15 +37,28 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup, "cosine": self.cosine}
 
 
-def make_optimizer(settings: TrainSettings, *, steps: int) -> keras.optimizers.Optimizer:
-    """Return the optimizer of a run of ``steps`` steps in all."""
-    rate: Any = settings.learning_rate
+def make_optimizer(
+    settings: TrainSettings, *, steps: int, scale: float = 1.0, beta_1: float | None = None
+) -> keras.optimizers.Optimizer:
+    """Return the optimizer of a run of ``steps`` steps in all.
+
+    Its rate is ``scale`` times that of the settings; ``beta_1`` is for those of Adam's family, which all have one.
+    """
+    rate: Any = settings.learning_rate * scale
     if settings.schedule != "constant" or settings.warmup:
         warmup = round(settings.warmup * steps)
         rate = WarmUp(peak=rate, steps=steps, warmup=warmup, cosine=settings.schedule == "cosine")
     kind = OPTIMIZERS[settings.optimizer]
     decay = settings.weight_decay if settings.optimizer == "adamw" else None
-    optimizer = kind(learning_rate=rate, weight_decay=decay, global_clipnorm=settings.clip_norm or None)
+    moments = {"beta_1": beta_1} if beta_1 is not None and settings.optimizer in ("adam", "nadam", "adamw") else {}
+    optimizer = kind(learning_rate=rate, weight_decay=decay, global_clipnorm=settings.clip_norm or None, **moments)
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """Return the rate of an optimizer's next step; of several in one, the rate of the first that was built."""
+    parts = getattr(optimizer, "optimizers", [optimizer])
+    rate = next(part.learning_rate for part in parts if part.built)
+    return float(np.asarray(keras.ops.convert_to_numpy(rate)))

@@ -1,7 +1,7 @@
 """How every figure looks: readable fonts, colours that a colour-blind reader can tell apart, the same bytes twice."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ STYLE = {
     "axes.grid": True,
     "grid.alpha": 0.25,
     "legend.frameon": False,
+    "image.composite_image": False,  # a picture in an SVG stays one
     "svg.hashsalt": "idl",
     "svg.fonttype": "none",
     "figure.constrained_layout.use": True,
@@ -26,10 +27,13 @@ STYLE = {
 
 
 @contextlib.contextmanager
-def figure(path: Path, *, rows: int = 1, columns: int = 1, size: tuple[float, float]) -> Iterator[Any]:
+def figure(
+    path: Path, *, rows: int = 1, columns: int = 1, size: tuple[float, float], widths: Sequence[float] | None = None
+) -> Iterator[Any]:
     """Yield the axes (a 2-D array) of a new figure and write it to ``path`` (.png or .svg) at the end.
 
-    ``size`` is in inches. Raises :class:`UsageError` for another ending.
+    ``size`` is in inches, ``widths`` how wide the columns are to each other. Raises :class:`UsageError` for another
+    ending.
     """
     import cycler
     import matplotlib
@@ -42,7 +46,7 @@ def figure(path: Path, *, rows: int = 1, columns: int = 1, size: tuple[float, fl
     ):
         canvas = Figure(figsize=size, dpi=130)
         FigureCanvasAgg(canvas)
-        yield canvas.subplots(rows, columns, squeeze=False)
+        yield canvas.subplots(rows, columns, squeeze=False, width_ratios=widths)
         make_directory(path.parent)
         with atomic_writer(path) as file:
             canvas.savefig(

@@ -7,6 +7,7 @@ import numpy as np
 
 from idlcli.errors import UsageError
 from idlcli.files import make_directory, write_bytes
+from idlcli.viz.thumbnails import data_uri
 
 
 def grid(images: np.ndarray, *, columns: int, gap: int = 2, background: int = 255) -> np.ndarray:
@@ -24,6 +25,22 @@ def grid(images: np.ndarray, *, columns: int, gap: int = 2, background: int = 25
 def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
     """Return a picture with each pixel repeated ``factor`` times both ways."""
     return image.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def write_picture(path: Path, image: np.ndarray) -> None:
+    """Write a uint8 picture (H, W) or (H, W, 3) to a .png, or to an .svg that holds it and never blurs its pixels."""
+    if path.suffix.lower() != ".svg":
+        return write_png(path, image)
+    height, width = image.shape[:2]
+    make_directory(path.parent)
+    return write_bytes(
+        path,
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+            f'<image width="{width}" height="{height}" style="image-rendering:pixelated" href="{data_uri(image)}"/>'
+            "</svg>\n"
+        ).encode(),
+    )
 
 
 def write_png(path: Path, image: np.ndarray) -> None:

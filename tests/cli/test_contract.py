@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.core import TyperGroup
@@ -38,7 +39,7 @@ TREE = dict(walk())
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """How a command succeeds (``{run}``, ``{data}`` are filled in) and how it fails, with its exit and error codes."""
+    """How a command succeeds and how it fails, with its exit and error codes; ``{run}`` and the like are filled in."""
 
     good: tuple[str, ...]
     bad: tuple[str, ...]
@@ -71,6 +72,44 @@ CASES = {
     "seq2seq eval": Case(("{run}",), ("nowhere",), 3, "data"),
     "seq2seq solve": Case(("{run}", "3+4"), ("{run}", "123+4"), 2, "usage"),
     "sweep": Case(("text-image-tuning", "--dry-run"), ("text-image-tunin", "--dry-run"), 2, "usage"),
+    "vae train": Case(
+        ("--data", "{faces}", "--epochs", "1", "--latent", "4", "--width", "2", "--depth", "2", "--jit", "off"),
+        ("--data", "{faces}", "--depth", "7"),
+        2,
+        "usage",
+    ),
+    "cae train": Case(
+        ("--data", "{faces}", "--epochs", "1", "--codes", "4", "--width", "2", "--depth", "2", "--jit", "off"),
+        ("--data", "nowhere"),
+        3,
+        "data",
+    ),
+    "gan train": Case(
+        ("--data", "{faces}", "--epochs", "1", "--latent", "4", "--width", "2", "--discriminator-width", "2"),
+        ("--data", "{faces}", "--condition", "hairdo"),
+        2,
+        "usage",
+    ),
+    "vae sample": Case(("{vae}", "--count", "4", "--out", "faces.npy"), ("{gan}",), 3, "data"),
+    "vae reconstruct": Case(("{vae}", "--count", "4", "--out", "faces.png"), ("{vae}", "--count", "0"), 2, "usage"),
+    "vae interpolate": Case(("{vae}", "--seeds", "0-2", "--out", "walk.gif"), ("{vae}", "--seeds", "0-"), 2, "usage"),
+    "cae reconstruct": Case(("{cae}", "--count", "4", "--out", "faces.png"), ("{cae}", "--out", "x.jpg"), 2, "usage"),
+    "gan sample": Case(("{gan}", "--seeds", "0,4-6", "--out", "faces.png"), ("{gan}", "--label", "x"), 2, "usage"),
+    "gan interpolate": Case(("{gan}", "--steps", "3", "--out", "walk.png"), ("{gan}", "--count", "1"), 2, "usage"),
+    "eval fid": Case(("{features}", "{features}"), ("nowhere", "{features}"), 3, "data"),
+    "eval kid": Case(("{features}", "{features}", "--count", "9"), ("{features}", "{faces}"), 2, "usage"),
+    "eval prdc": Case(("{features}", "{features}"), ("{features}", "{features}", "--fail-above", "1"), 2, "usage"),
+    "eval mse": Case(("{vae}",), ("{run}",), 3, "data"),
+    "eval neighbours": Case(
+        ("{faces}/images.npy", "{faces}", "--count", "20", "--out", "near.png"), ("{faces}/images.npy",), 2, "usage"
+    ),
+    "viz tsne": Case(
+        ("{faces}", "--out", "map.png", "--html", "map.html"), ("{faces}", "--space", "latent"), 2, "usage"
+    ),
+    "viz curves": Case(("{run}", "--out", "curves.svg"), ("nowhere",), 3, "data"),
+    "viz grid": Case(("{faces}", "--count", "6"), ("{faces}", "--out", "grid.gif"), 2, "usage"),
+    "viz walk": Case(("{vae}", "--out", "walk.gif"), ("{run}",), 3, "data"),
+    "viz model": Case(("{run}",), ("{run}", "--out", "model.gv"), 2, "usage"),
     "runs list": Case((), ("--sort", "loss"), 2, "usage"),
     "runs show": Case(("{run}",), ("nowhere",), 3, "data"),
     "runs compare": Case(("{run}", "{run}"), ("{run}",), 2, "usage"),
@@ -89,9 +128,12 @@ def marked(names):
 
 
 @pytest.fixture
-def fill(trained_run: Path, arithmetic_data: Path):
-    """Arguments with the paths of this test's own run and data in them."""
-    return lambda arguments: [a.format(run=trained_run, data=arithmetic_data) for a in arguments]
+def fill(trained_run: Path, arithmetic_data: Path, built_faces: Path, face_runs: dict[str, Path], tmp_path: Path):
+    """Arguments with the paths of this test's own run and data in them, and of the faces, which nobody changes."""
+    np.save(tmp_path / "features.npy", np.random.default_rng(0).normal(size=(20, 4)))
+    places = {"run": trained_run, "data": arithmetic_data, "faces": built_faces, **face_runs}
+    places["features"] = tmp_path / "features.npy"
+    return lambda arguments: [a.format(**places) for a in arguments]
 
 
 def test_every_command_has_a_case():
@@ -158,7 +200,12 @@ def test_every_training_takes_what_makes_a_run(name):
     assert set(wanted) <= options
 
 
-@pytest.mark.parametrize("name", [n for n in CASES if n.split()[0] in ("runs", "quickstart") or n.endswith("eval")])
+TAKE_A_RUN = ("eval", "solve", "sample", "reconstruct", "interpolate")
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in CASES if n.split()[0] in ("runs", "quickstart", "eval", "viz") or n.split()[-1] in TAKE_A_RUN]
+)
 def test_every_command_that_takes_a_run_takes_the_place_of_the_runs(name):
     assert "--runs" in {option for parameter in TREE[name].params for option in parameter.opts}
 

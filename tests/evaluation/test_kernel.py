@@ -136,3 +136,30 @@ def test_what_has_no_distance_is_refused(change, message):
     arguments = {"samples": features(1, 40, 4), "reference": features(2, 50, 4), "subset_size": 10}
     with pytest.raises(ValueError, match=message):
         kernel_distance(**(arguments | change))
+
+
+def test_the_standard_error_is_the_jackknife_s():
+    """Leaving out every row in turn, by the definition."""
+    x, y = np.random.default_rng(0).normal(size=(7, 4)), np.random.default_rng(1).normal(0.3, 1, size=(9, 4))
+    variance = 0.0
+    for rows, at in ((x, 0), (y, 1)):
+        left_out = []
+        for i in range(len(rows)):
+            pair = [x, y]
+            pair[at] = np.delete(rows, i, axis=0)
+            left_out.append(kernel.squared_mmd(samples=pair[0], reference=pair[1]))
+        variance += (len(rows) - 1) * np.var(left_out)
+    assert kernel.kernel_standard_error(samples=x, reference=y) == pytest.approx(np.sqrt(variance))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.4])
+def test_the_standard_error_is_that_of_repeated_draws(shift):
+    generator = np.random.default_rng(0)
+
+    def draw():
+        return generator.normal(size=(60, 5)), generator.normal(shift, 1, size=(80, 5))
+
+    values = [kernel.squared_mmd(samples=x, reference=y) for x, y in (draw() for _ in range(300))]
+    errors = [kernel.kernel_standard_error(samples=x, reference=y) for x, y in (draw() for _ in range(20))]
+    # It errs upwards, by up to the root of two where the two are one distribution.
+    assert 0.85 * np.std(values) < np.mean(errors) < 1.6 * np.std(values)

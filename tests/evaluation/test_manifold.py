@@ -225,3 +225,24 @@ def test_one_held_out_row_is_not_enough_for_a_test():
     rows = features(1, 9, 2)
     with pytest.raises(ValueError, match="held_out must have at least 2 rows"):
         memorisation(samples=rows, train=rows, held_out=rows[:1])
+
+
+def test_the_chance_of_near_copies_is_that_of_all_orders():
+    """Against every order of 3 samples and 4 held-out rows."""
+    from itertools import combinations
+
+    places = list(combinations(range(7), 3))
+    for quantile, k in ((0.01, 1), (0.5, 2)):
+        before = []
+        for mine in places:
+            theirs = [place for place in range(7) if place not in mine]
+            before.append(sum(place < theirs[k - 1] for place in mine))
+        for mine, x in zip(places, before, strict=True):
+            samples = np.array(mine, float)
+            held_out = np.array([place for place in range(7) if place not in mine], float)
+            chance = manifold.near_copies_chance(samples=samples, held_out=held_out, near_quantile=quantile)
+            assert chance == pytest.approx(np.mean([other >= x for other in before]))
+
+
+def test_equal_distances_are_no_evidence():
+    assert manifold.near_copies_chance(samples=np.zeros(5), held_out=np.zeros(4)) == 1

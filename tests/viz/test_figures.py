@@ -179,3 +179,32 @@ def test_another_ending_than_png_is_a_usage_error(tmp_path):
     for name in ("a.jpg", "a", "a.png.gz"):
         with pytest.raises(UsageError, match="Cannot write pictures"):
             grids.write_png(tmp_path / name, np.zeros((4, 4), np.uint8))
+
+
+def test_a_confusion_matrix_is_drawn_and_its_bytes_are_its_own(tmp_path):
+    from idlcli.viz import confusion
+
+    counts = np.diag([90, 80, 70])
+    counts[0, 2] = 7
+    for name in ("one.png", "two.png"):
+        confusion.draw(counts=counts, classes="0- ", path=tmp_path / name)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    confusion.draw(counts=np.zeros((3, 3), int), classes="0- ", path=tmp_path / "empty.png")
+    assert (tmp_path / "empty.png").read_bytes() != (tmp_path / "one.png").read_bytes()
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_strips_show_every_glyph(count, tmp_path):
+    from PIL import Image
+
+    from idlcli.viz import strips
+
+    glyph = np.zeros((3, 28, 28), np.uint8)
+    glyph[:, 10:18, 10:18] = 255
+    rows = [strips.Row(before="23+45 =", images=glyph, after="(68)", right=i % 2 == 0) for i in range(count)]
+    strips.draw(rows, path=tmp_path / "strip.png")
+    shown = np.asarray(Image.open(tmp_path / "strip.png").convert("RGB"))
+    lit = (shown == 255).all(axis=2)
+    black = (shown == 0).all(axis=2)
+    assert black.sum() >= count * 3 * (28 * 28 - 64) * 4 * 0.98
+    assert lit.any()

@@ -1,0 +1,99 @@
+"""`idl vae`: train a variational autoencoder of faces, and see what it draws and keeps."""
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from idlcli.cli.console import Console, Result
+from idlcli.cli.faces import (
+    CountOption,
+    DataOption,
+    FilmOption,
+    LabelOption,
+    PicturesOption,
+    SeedOption,
+    SeedsOption,
+    StepsOption,
+    interpolate,
+    open_run,
+    reconstruct,
+    sample,
+    train_faces,
+    trained_text,
+)
+from idlcli.cli.options import Plan, RunArgument, RunsOption, command, make_app
+from idlcli.errors import ThresholdMissed
+from idlcli.settings import VaeSettings
+
+app = make_app()
+
+PriorOption = Annotated[
+    Literal["normal", "mixture"],
+    typer.Option(
+        "--prior", help="Draw codes from a normal distribution, or from the mixture fitted to training codes."
+    ),
+]
+
+
+@command(app, "train", full_name="vae train", settings=VaeSettings, makes_run=True)
+def train(console: Console, plan: Plan) -> Result:
+    """Train an encoder of faces to Gaussian codes, and a decoder back."""
+    data = train_faces("vae", plan, console)
+    alive, wanted = data["test"]["active_latents"], plan.settings.min_alive
+    if alive < wanted:
+        raise ThresholdMissed(
+            f"{alive} latents are alive, fewer than {wanted} (--min-alive).", data=data,
+            hint="Train longer, or lower --kl-weight.",
+        )  # fmt: skip
+    return Result(data, trained_text(data))
+
+
+@command(app, "sample", full_name="vae sample")
+def sample_faces(
+    run: RunArgument,
+    runs: RunsOption = "",
+    count: CountOption = 64,
+    seed: SeedOption = 0,
+    seeds: SeedsOption = "",
+    prior: PriorOption = "normal",
+    label: LabelOption = None,
+    out: PicturesOption = "",
+) -> Result:
+    """Draw new faces."""
+    model = open_run(run, runs, kind="vae")
+    return sample(model, _draw(model, prior), count=count, seed=seed, seeds=seeds, label=label, out=out)
+
+
+@command(app, "reconstruct", full_name="vae reconstruct")
+def reconstruct_faces(
+    run: RunArgument,
+    runs: RunsOption = "",
+    data: DataOption = None,
+    count: CountOption = 32,
+    seed: SeedOption = 0,
+    out: PicturesOption = "",
+) -> Result:
+    """Show held-out faces, each beside what its code decodes to."""
+    return reconstruct(open_run(run, runs, kind="vae"), data=data, count=count, seed=seed, out=out)
+
+
+@command(app, "interpolate", full_name="vae interpolate")
+def interpolate_faces(
+    run: RunArgument,
+    runs: RunsOption = "",
+    count: CountOption = 6,
+    seed: SeedOption = 0,
+    seeds: SeedsOption = "",
+    prior: PriorOption = "normal",
+    label: LabelOption = None,
+    steps: StepsOption = 8,
+    out: FilmOption = "",
+) -> Result:
+    """Draw the faces on the way from one code to the next, along the great circle."""
+    model = open_run(run, runs, kind="vae")
+    draw = _draw(model, prior)
+    return interpolate(model, draw, count=count, seed=seed, seeds=seeds, label=label, steps=steps, out=out)
+
+
+def _draw(model: Any, prior: str) -> Any:
+    return model.draw_mixture if prior == "mixture" else model.draw

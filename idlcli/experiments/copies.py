@@ -1,0 +1,91 @@
+"""Does a model only repeat what it was trained on? What `idl eval neighbours` returns, and its picture."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idlcli.errors import DataError, UsageError
+from idlcli.evaluation.features import Progress
+from idlcli.evaluation.manifold import memorisation, near_copies_chance, nearest_neighbours
+from idlcli.evaluation.statistics import FeatureCache
+from idlcli.experiments import open as opening
+from idlcli.experiments.driver import settings_of
+from idlcli.experiments.evaluate import Conditions, extractor_for, measure
+from idlcli.runs import Run
+from idlcli.seeds import rng
+from idlcli.viz import neighbours as picture
+
+SAMPLES = 1024
+"""How many samples are looked at unless a count is given."""
+SHOWN, NEAREST = 8, 5
+"""Rows of the picture (half of them the samples nearest to the training data), and training pictures in a row."""
+COPYING_Z, COPYING_CHANCE = -3.0, 0.001
+"""Evidence of copying: C_T below -3, or more samples nearer than the nearest held-out pictures than chance allows."""
+
+
+def look(
+    *, a: str, data: str | None, out: Path, conditions: Conditions, progress: Callable[[str], Progress]
+) -> dict[str, Any]:
+    """Hold samples against the train part of ``data``, with its test part as the measure of what is near by chance.
+
+    Writes the picture to ``out`` (.png or .svg). Returns ``nearer``, ``z``, ``near_copies``, a ``verdict`` in words,
+    and the ``distances`` of every sample and every held-out picture to its nearest training picture.
+    """
+    started = time.perf_counter()
+    picture.check_suffix(out)
+    found = opening.locate(a, root=conditions.root, kinds=opening.SAMPLERS)
+    if data is None and not isinstance(found, Run):
+        raise UsageError("Give the data set that the samples were trained on.", hint="idl eval neighbours A DATA")
+    place = opening.place_of(data if data is not None else settings_of(found).data)  # type: ignore[arg-type]
+    if not (place / "manifest.json").is_file():
+        raise DataError(f"{place} is not a set with a training part.", hint="Make one: idl data build faces --source.")
+    train, held_out = (opening.open_path(place, part=part) for part in ("train", "test"))
+    if isinstance(found, Run):
+        samples = opening.open_run(found, count=conditions.count or SAMPLES, seed=conditions.seed)
+    else:
+        samples = opening.open_path(found, count=conditions.count, seed=conditions.seed, size=train.array.shape[1])
+    if min(len(train.array), len(held_out.array), len(samples.array)) < NEAREST + 1:
+        raise DataError(f"Too few to compare: {len(samples.array)} samples, {len(train.array)} training pictures.")
+    extractor = extractor_for(conditions, [samples.kind, train.kind])
+    cache = FeatureCache(conditions.cache)
+    ours, known, fresh = (
+        measure(side, extractor, cache, progress(words)).features
+        for side, words in ((samples, a), (train, f"{place} (train)"), (held_out, f"{place} (test)"))
+    )
+    nearest = nearest_neighbours(queries=ours, reference=known, k=NEAREST)
+    by_chance = nearest_neighbours(queries=fresh, reference=known).distances[:, 0]
+    scores = memorisation(samples=ours, train=known, held_out=fresh)
+    distances = nearest.distances[:, 0]
+    chance = near_copies_chance(samples=distances, held_out=by_chance)
+    copying = scores.z < COPYING_Z or chance < COPYING_CHANCE
+    rows = _chosen(distances, conditions.seed)
+    picture.draw(
+        path=out, samples=samples.array[rows], neighbours=train.array[nearest.indices[rows]],
+        distances=nearest.distances[rows], all_distances=distances, held_out=by_chance,
+    )  # fmt: skip
+    return {
+        "files": [str(out)], "metric": "neighbours", "copying": bool(copying),
+        "verdict": "Evidence of copying." if copying else "No evidence of copying.",
+        "nearer": scores.nearer, "z": scores.z, "near_copies": scores.near_copies,
+        "near_quantile": scores.near_quantile, "near_copies_chance": chance,
+        "n": [len(ours), len(known)], "held_out": len(fresh),
+        "features": extractor.about(), "resize": extractor.resize,
+        "distances": {"samples": _rounded(distances), "held_out": _rounded(by_chance)}, "shown": rows.tolist(),
+        "conditions": {"a": samples.about, "train": train.about, "held_out": held_out.about},
+        "warnings": [], "seconds": round(time.perf_counter() - started, 3),
+    }  # fmt: skip
+
+
+def _chosen(distances: np.ndarray, seed: int) -> np.ndarray:
+    """Return the rows to show: those nearest to the training data, then others by chance."""
+    order = np.argsort(distances, kind="stable")
+    half = min(SHOWN // 2, len(order))
+    others = rng(seed, "neighbours").permutation(order[half:])[: SHOWN - half]
+    return np.concatenate([order[:half], others]).astype(np.int64)
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    return [round(float(value), 6) for value in values]

@@ -1,0 +1,164 @@
+"""The GAN experiment: settings in; data, both networks, training and artefacts; metrics out. And a run's faces."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idlcli.experiments import face_task
+from idlcli.experiments.face_model import FaceModel, apply, in_chunks, latents, to_pixels, to_unit
+from idlcli.experiments.face_task import Images, Prepared
+from idlcli.runs import Run
+from idlcli.seeds import integer
+from idlcli.settings import GanSettings
+from idlcli.training.reporter import Reporter
+from idlcli.viz import curves
+
+LOST = 0.01
+"""A discriminator loss below this has nothing left to teach."""
+ALIKE = 0.25
+"""Samples that differ from one another by less than this share of what real faces do are called alike."""
+
+
+def slug(settings: GanSettings) -> str:
+    """Return what matters of the settings, for the run's name."""
+    return face_task.slug(settings, kind="gan", matters=f"z{settings.latent}-w{settings.width}")
+
+
+def prepare(settings: GanSettings, *, root: Path | None = None) -> Prepared:
+    """Load the data set."""
+    return face_task.prepare(settings, depth=None)
+
+
+def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[str, Any]:
+    """Train both networks, score them on held-out faces, and return the metrics."""
+    from idlcli.models import gan
+    from idlcli.training.fit import Task, fit
+    from idlcli.training.optimizer import make_optimizer
+
+    settings: GanSettings = prepared.settings
+    batches = face_task.batches(prepared)
+    model = build(settings, size=prepared.faces.size, classes=prepared.classes)
+    steps = batches.steps * settings.epochs
+    gan.compile(
+        model,
+        generator=make_optimizer(settings, steps=steps, beta_1=settings.beta_1),
+        discriminator=make_optimizer(
+            settings, steps=steps, beta_1=settings.beta_1, scale=settings.discriminator_rate
+        ),
+        jit=face_task.uses_jit(settings),
+    )  # fmt: skip
+    codes = latents(count=face_task.SHOWN, size=settings.latent, seed=settings.seed, purpose="samples")
+    told = np.arange(len(codes)) % prepared.classes if prepared.classes else None
+
+    def evaluate(epoch: int) -> dict[str, float]:
+        if not face_task.is_due(settings, epoch):
+            return {}
+        found = score(model, prepared)
+        return {f"test_{name}": found[name] for name in ("d_loss", "g_loss", "spread")}
+
+    progress = fit(
+        Task(
+            model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="images",
+            evaluate=evaluate, sample=face_task.sampler(run, lambda: pictures(model, codes, told)),
+            sample_epochs=face_task.sample_epochs(settings),
+        ),
+        run=run, reporter=reporter,
+    )  # fmt: skip
+    log = run.log()
+    curves.draw(logs={run.name: log}, path=run.folder("plots") / "curves.png")
+    face_task.write_strip(run, size=prepared.faces.size)
+    test = score(model, prepared)
+    last = {name: log[-1][name] for name in ("d_loss", "g_loss")}
+    return {
+        "epochs": progress.epoch,
+        "train": {"n": len(prepared.train), **last},
+        "test": test,
+        "warnings": warnings(d_loss=last["d_loss"], spread=test["spread"]),
+        "conditions": {"condition": settings.condition, "ema": settings.ema, "seed": settings.seed},
+    }
+
+
+def build(settings: GanSettings, *, size: int, classes: int) -> Any:
+    """Return the untrained model of a run, its weights drawn from the seed."""
+    import keras
+
+    from idlcli.models.gan import Gan
+
+    keras.utils.set_random_seed(integer(settings.seed, "weights"))
+    return Gan(settings, size=size, classes=classes)
+
+
+def pictures(model: Any, codes: np.ndarray, labels: np.ndarray | None) -> Images:
+    """Return faces uint8 (N, S, S, 3) of latent vectors (N, latent), by the generator's average if there is one."""
+    inputs = (codes,) if labels is None else (codes, labels.astype(np.int32))
+    chunks = [apply(model.sampler, *(values[rows] for values in inputs)) for rows in in_chunks(len(codes))]
+    return np.concatenate([to_pixels((part + 1) / 2) for part in chunks])
+
+
+def score(model: Any, prepared: Prepared) -> dict[str, Any]:
+    """Return ``n``, ``d_loss`` and ``g_loss`` of held-out faces and as many made ones, and the ``spread`` of those.
+
+    Without augmentation, by the networks as they are at inference. ``spread`` is the standard deviation of a pixel
+    over the made faces, as a share of that over the real ones.
+    """
+    from keras import ops
+
+    from idlcli.models import gan
+
+    settings, rows = prepared.settings, prepared.scored("test")
+    real = np.asarray(prepared.faces.images[rows])
+    labels = None if prepared.labels is None else prepared.labels[rows]
+    made = pictures(model, latents(count=len(rows), size=settings.latent, seed=settings.seed, purpose="score"), labels)
+    on_real, on_made = (judge(model, images, labels) for images in (real, made))
+    return {
+        "n": len(rows),
+        "d_loss": float(ops.convert_to_numpy(gan.discriminator_loss(settings.loss, on_real, on_made))),
+        "g_loss": float(ops.convert_to_numpy(gan.generator_loss(settings.loss, on_made))),
+        "spread": float(made.std(axis=0).mean() / max(real.std(axis=0).mean(), 1e-6)),
+    }
+
+
+def judge(model: Any, images: Images, labels: np.ndarray | None) -> np.ndarray:
+    """Return the discriminator's logits (N,) of pictures uint8 (N, S, S, 3)."""
+    found = []
+    for rows in in_chunks(len(images)):
+        inputs = (2 * to_unit(images[rows]) - 1, *(() if labels is None else (labels[rows].astype(np.int32),)))
+        found.append(apply(model.discriminator, *inputs))
+    return np.concatenate(found)
+
+
+def warnings(*, d_loss: float, spread: float) -> list[str]:
+    """Return what a person should be told of a training that has collapsed."""
+    found = []
+    if d_loss < LOST:
+        found.append(f"The discriminator's loss is {d_loss:.2g}: it has won, and the generator learns nothing more.")
+    if spread < ALIKE:
+        found.append(
+            f"The samples differ by {100 * spread:.0f}% of what real faces do: "
+            "the generator has collapsed, or hardly begun."
+        )
+    return found
+
+
+def open_run(run: Run) -> "TrainedGan":
+    """Return the trained GAN of a run."""
+    return TrainedGan(run)
+
+
+class TrainedGan(FaceModel):
+    """The generator of a run; ``sample`` and ``decode`` give uint8 (N, S, S, 3)."""
+
+    def _build(self) -> Any:
+        return build(self.settings, size=self.size, classes=len(self.words))
+
+    def sample(self, count: int, seed: int, *, label: str | None = None) -> Images:
+        """Return ``count`` faces; the first of more are the same."""
+        labels = self.labels(count=count, seed=seed, label=label)
+        return self.decode(self.draw(count, seed), labels)
+
+    def decode(self, codes: np.ndarray, labels: np.ndarray | None = None) -> Images:
+        """Return the faces of latent vectors float (N, latent), of the labels int (N,) where the model is told them."""
+        if labels is None:
+            labels = self.labels(count=len(codes), seed=0, label=None)
+        return pictures(self.model, np.asarray(codes, np.float32), labels)

@@ -1,0 +1,61 @@
+"""How well a run's code keeps a picture: what `idl eval mse` returns."""
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from idlcli.errors import DataError
+from idlcli.evaluation.reconstruction import WINDOW, mean_squared_error, reconstruction_scores
+from idlcli.experiments import open as opening
+from idlcli.experiments.driver import settings_of
+from idlcli.experiments.evaluate import Conditions, open_real
+from idlcli.experiments.open import Opened
+from idlcli.runs import Run, find
+
+
+def score(*, run: str, data: str | None, conditions: Conditions) -> dict[str, Any]:
+    """Return the contract's result of `idl eval mse`: MSE with a normal interval of its mean, PSNR in dB, SSIM.
+
+    ``psnr`` is None where a picture came back without any error. ``n`` counts pictures and their reconstructions.
+    """
+    started = time.perf_counter()
+    found = find(run, root=conditions.root, kinds=opening.CODERS)
+    model = opening.model_of(found, needs="reconstruct")
+    opened = pictures_of(found, data, conditions)
+    again = reconstructed(found, model, opened)
+    if min(opened.array.shape[1:3]) < WINDOW:
+        raise DataError(f"SSIM needs pictures of {WINDOW}x{WINDOW} at least; these are {opened.array.shape[1:3]}.")
+    scores = reconstruction_scores(images=opened.array, reconstructions=again)
+    each = mean_squared_error(images=opened.array, reconstructions=again)
+    half = 1.96 * float(each.std(ddof=1)) / len(each) ** 0.5
+    return {
+        "metric": "mse", "value": scores.mse, "interval": [max(0.0, scores.mse - half), scores.mse + half],
+        "confidence": 0.95, "psnr": scores.psnr if np.isfinite(scores.psnr) else None, "ssim": scores.ssim,
+        "exact": scores.exact, "n": [scores.n, scores.n], "features": {"name": "pixels", "sha256": None},
+        "resize": "none", "conditions": {"run": str(found.path), "b": opened.about}, "warnings": [],
+        "seconds": round(time.perf_counter() - started, 3),
+    }  # fmt: skip
+
+
+def pictures_of(run: Run, data: str | None, conditions: Conditions) -> Opened:
+    """Return the pictures to show a run: of ``data``, else of the data set it was made with (where it lay then)."""
+    place = opening.place_of(data if data is not None else settings_of(run).data)
+    opened = open_real(place, conditions.part, conditions)
+    if opened.kind != "images":
+        raise DataError(f"{place} holds {opened.kind}, not pictures.")
+    if len(opened.array) < 2:
+        raise DataError(f"{opened.about['path']} holds one picture; an error of a mean needs two.")
+    return opened
+
+
+def reconstructed(run: Run, model: Any, opened: Opened) -> NDArray[Any]:
+    """Return what a run's model makes of pictures. Raises :class:`DataError` where they are not of its size."""
+    try:
+        again = np.asarray(model.reconstruct(np.asarray(opened.array)))
+    except ValueError as error:  # the engine's word for pictures of another size
+        raise DataError(f"{run.name} does not take pictures of {opened.array.shape[1:]}.") from error
+    if again.shape != opened.array.shape:
+        raise DataError(f"{run.name} makes pictures {again.shape[1:]} of pictures {opened.array.shape[1:]}.")
+    return again

@@ -1,0 +1,224 @@
+"""The VAE experiment: settings in; data, model, training and artefacts; metrics out. And a run's codes and faces."""
+
+import functools
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from idlcli.errors import DataError, UsageError
+from idlcli.evaluation.mixture import Mixture, fit_mixture
+from idlcli.evaluation.reconstruction import mean_squared_error
+from idlcli.experiments import face_task
+from idlcli.experiments.face_model import FaceModel, apply, in_chunks, latents, sigmoid, to_pixels, to_unit
+from idlcli.experiments.face_task import Images, Prepared
+from idlcli.files import read_tensors, write_tensors
+from idlcli.runs import Run
+from idlcli.seeds import integer, rng
+from idlcli.settings import VaeSettings
+from idlcli.training.reporter import Reporter
+from idlcli.viz import curves
+
+ALIVE = 0.1
+"""Nats of KL divergence above which a latent counts as alive."""
+FEWEST_ALIVE = 8
+
+
+def slug(settings: VaeSettings) -> str:
+    """Return what matters of the settings, for the run's name."""
+    return face_task.slug(
+        settings, kind="vae", matters=f"z{settings.latent}-w{settings.width}-{settings.reconstruction}"
+    )  # fmt: skip
+
+
+def prepare(settings: VaeSettings, *, root: Path | None = None) -> Prepared:
+    """Load the data set."""
+    return face_task.prepare(settings, depth=settings.depth)
+
+
+def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[str, Any]:
+    """Train, score both sides, fit the mixture to the training codes, and return the metrics."""
+    from idlcli.training.fit import Task, fit
+    from idlcli.training.optimizer import make_optimizer
+
+    settings: VaeSettings = prepared.settings
+    batches = face_task.batches(prepared)
+    model = build(
+        settings, size=prepared.faces.size, classes=prepared.classes,
+        annealing_steps=round(settings.kl_annealing * batches.steps),
+    )  # fmt: skip
+    model.compile(
+        optimizer=make_optimizer(settings, steps=batches.steps * settings.epochs),
+        jit_compile=face_task.uses_jit(settings),
+    )
+    codes = latents(count=face_task.SHOWN, size=settings.latent, seed=settings.seed, purpose="samples")
+    labels = np.arange(len(codes)) % prepared.classes if prepared.classes else None
+
+    def evaluate(epoch: int) -> dict[str, float]:
+        if not face_task.is_due(settings, epoch):
+            return {}
+        found = score(model, prepared, "test")
+        shown = ("loss", "reconstruction", "kl", "mse", "active_latents")
+        return {f"test_{name}": float(found[name]) for name in shown}
+
+    progress = fit(
+        Task(
+            model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="images",
+            evaluate=evaluate, sample=face_task.sampler(run, lambda: pictures(model, codes, labels)),
+            sample_epochs=face_task.sample_epochs(settings), names={"loss": "objective", "bound": "loss"},
+        ),
+        run=run, reporter=reporter,
+    )  # fmt: skip
+    curves.draw(logs={run.name: run.log()}, path=run.folder("plots") / "curves.png")
+    face_task.write_strip(run, size=prepared.faces.size)
+    if settings.mixture:
+        write_tensors(run.path / "prior.safetensors", _prior(model, prepared))
+    test = score(model, prepared, "test")
+    alive = test["active_latents"]
+    few = f"Only {alive} of {settings.latent} latents are alive: most of the code says nothing."
+    return {
+        "epochs": progress.epoch,
+        "train": score(model, prepared, "train"),
+        "test": test,
+        "warnings": [few] if alive < min(FEWEST_ALIVE, settings.latent) else [],
+        "conditions": {
+            "reconstruction": settings.reconstruction, "kl_weight": settings.kl_weight,
+            "condition": settings.condition, "seed": settings.seed,
+        },
+    }  # fmt: skip
+
+
+def build(settings: VaeSettings, *, size: int, classes: int, annealing_steps: int = 0) -> Any:
+    """Return the untrained model of a run, its weights drawn from the seed."""
+    import keras
+
+    from idlcli.models.vae import Vae
+
+    keras.utils.set_random_seed(integer(settings.seed, "weights"))
+    return Vae(settings, size=size, classes=classes, annealing_steps=annealing_steps)
+
+
+def score(model: Any, prepared: Prepared, name: str) -> dict[str, Any]:
+    """Return the bound of a side's images and its parts, from one drawn code each, without augmentation.
+
+    ``loss`` is the negative evidence lower bound and ``reconstruction`` its first part, both in nats a value (the
+    report's loss), ``kl`` the second in nats a face; ``mse`` is that of the codes' means; ``active_latents`` counts
+    those whose mean KL divergence is above 0.1 nats.
+    """
+    settings, rows = prepared.settings, prepared.scored(name)
+    generator = rng(settings.seed, f"{name} codes")
+    variance = float(np.asarray(model.variance))
+    lost, errors, divergence = 0.0, 0.0, np.zeros(settings.latent)
+    for part in in_chunks(len(rows)):
+        images = np.asarray(prepared.faces.images[rows[part]])
+        labels = None if prepared.labels is None else prepared.labels[rows[part]]
+        mean, log_variance = apply(model.encoder, to_unit(images))
+        codes = mean + np.exp(log_variance / 2) * generator.standard_normal(mean.shape, np.float32)
+        logits = _logits(model, codes, labels)
+        lost += float(_nats(to_unit(images), logits, settings, variance).sum())
+        divergence += _divergence(mean, log_variance).sum(axis=0)
+        errors += float(mean_squared_error(images=images, reconstructions=pictures(model, mean, labels)).sum())
+    values, each = math.prod(prepared.faces.images.shape[1:]), divergence / len(rows)
+    return {
+        "n": len(rows),
+        "loss": lost / len(rows) + float(each.sum()) / values,
+        "reconstruction": lost / len(rows),
+        "kl": float(each.sum()),
+        "mse": errors / len(rows),
+        "active_latents": int((each > ALIVE).sum()),
+    }
+
+
+def _nats(images: np.ndarray, logits: np.ndarray, settings: VaeSettings, variance: float) -> np.ndarray:
+    """Return the mean negative log-likelihood of each picture in nats a value: as the model's, in NumPy."""
+    if settings.reconstruction == "bce":
+        return (np.logaddexp(0, logits) - images * logits).mean(axis=(1, 2, 3), dtype=np.float64)
+    squared = np.square(images - sigmoid(logits)).mean(axis=(1, 2, 3), dtype=np.float64)
+    return 0.5 * (np.log(2 * np.pi * max(variance, 1e-6)) + squared / max(variance, 1e-6))
+
+
+def _divergence(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
+    mean, log_variance = mean.astype(np.float64), log_variance.astype(np.float64)
+    return 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance)
+
+
+def _logits(model: Any, codes: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    codes = np.asarray(codes, np.float32)
+    return apply(model.decoder, codes, *(() if labels is None else (labels.astype(np.int32),)))
+
+
+def pictures(model: Any, codes: np.ndarray, labels: np.ndarray | None) -> Images:
+    """Return the faces uint8 (N, S, S, 3) of codes (N, latent), and of labels (N,) where the model is told them."""
+    chunks = [
+        to_pixels(sigmoid(_logits(model, codes[rows], None if labels is None else labels[rows])))
+        for rows in in_chunks(len(codes))
+    ]
+    return np.concatenate(chunks)
+
+
+def _prior(model: Any, prepared: Prepared) -> dict[str, np.ndarray]:
+    """Fit the mixture to one drawn code of each training image: means alone would leave gaps between them."""
+    settings, rows = prepared.settings, prepared.train
+    generator = rng(settings.seed, "mixture codes")
+    codes = []
+    for part in in_chunks(len(rows)):
+        mean, log_variance = apply(model.encoder, to_unit(prepared.faces.images[rows[part]]))
+        codes.append(mean + np.exp(log_variance / 2) * generator.standard_normal(mean.shape, np.float32))
+    fitted = fit_mixture(
+        codes=np.concatenate(codes), components=settings.mixture, seed=integer(settings.seed, "mixture")
+    )  # fmt: skip
+    return {"weights": fitted.weights, "means": fitted.means, "factors": fitted.factors}
+
+
+def open_run(run: Run) -> "TrainedVae":
+    """Return the trained VAE of a run."""
+    return TrainedVae(run)
+
+
+class TrainedVae(FaceModel):
+    """The model of a run: pictures are uint8 (N, S, S, 3), codes float32 (N, latent)."""
+
+    def _build(self) -> Any:
+        return build(self.settings, size=self.size, classes=len(self.words))
+
+    @functools.cached_property
+    def mixture(self) -> Mixture:
+        """The mixture that was fitted to the training codes."""
+        if not self.settings.mixture:
+            raise UsageError(f"{self.run.name} has no mixture prior.", hint="Train one with --mixture 10.")
+        path, latent = self.run.path / "prior.safetensors", self.settings.latent
+        found = read_tensors(path)
+        count = len(found.get("weights", ()))
+        shapes = {"weights": (count,), "means": (count, latent), "factors": (count, latent, latent)}
+        if not count or {name: value.shape for name, value in found.items()} != shapes:
+            raise DataError(f"{path} is not the prior of this run.")
+        return Mixture(**found)
+
+    def draw_mixture(self, count: int, seed: int) -> np.ndarray:
+        """Return codes of the mixture; fewer of the same seed are the first of more."""
+        return self.mixture.draw(count=count, generator=rng(seed, "mixture"))
+
+    def sample(self, count: int, seed: int, *, label: str | None = None, prior: str = "normal") -> Images:
+        """Return ``count`` faces of codes from the ``prior``, normal or mixture; the first of more are the same."""
+        labels = self.labels(count=count, seed=seed, label=label)
+        return self.decode((self.draw_mixture if prior == "mixture" else self.draw)(count, seed), labels)
+
+    def encode(self, images: Images) -> np.ndarray:
+        """Return the means of the pictures' codes."""
+        return np.concatenate([apply(self.model.encoder, to_unit(images[part]))[0] for part in in_chunks(len(images))])
+
+    def decode(self, codes: np.ndarray, labels: np.ndarray | None = None) -> Images:
+        """Return the faces of codes, of the labels int (N,) where the model is told them."""
+        if labels is None:
+            labels = self.labels(count=len(codes), seed=0, label=None)
+        return pictures(self.model, np.asarray(codes, np.float32), labels)
+
+    def reconstruct(self, images: Images) -> Images:
+        """Return what the pictures' codes decode to; of a model that is told labels, by the label that fits best."""
+        codes = self.encode(images)
+        if not self.words:
+            return self.decode(codes)
+        tried = [self.decode(codes, np.full(len(codes), label)) for label in range(len(self.words))]
+        errors = [mean_squared_error(images=np.asarray(images), reconstructions=found) for found in tried]
+        return np.stack(tried)[np.argmin(errors, axis=0), np.arange(len(codes))]

@@ -1,0 +1,60 @@
+"""The settings that every training on faces shares, and those that some of them share."""
+
+import dataclasses
+from typing import ClassVar, Literal
+
+from idlcli.settings.common import TrainSettings
+from idlcli.settings.fields import setting
+
+PAPER = {"augment": ("paper",)}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FaceTrainSettings(TrainSettings):
+    """What every training on faces takes."""
+
+    PLACE: ClassVar = ("data", "faces")
+
+    limit: int = setting(
+        0, "Train on the first N training images only; 0: on all of them.", low=0, high=10_000_000, group="Task"
+    )
+    augment: Literal["off", "flip", "paper"] = setting(
+        "off", "What is done to a training image: a mirror image of half of them (flip), and a turn, a shift and a zoom (paper).",
+        group="Training",
+    )  # fmt: skip
+    rotation: float = setting(10.0, "Largest turn, in degrees.", low=0, high=180, only=PAPER, group="Training")
+    shift: float = setting(0.1, "Largest shift, as a share of the side.", low=0, high=1, only=PAPER, group="Training")
+    zoom: float = setting(0.1, "Largest zoom in or out.", low=0, high=0.9, only=PAPER, group="Training")
+    eval_every: int = setting(
+        5, "Epochs between two looks at the held-out images; the last epoch always has one.", low=1, high=1_000_000,
+        group="Training",
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SamplingSettings(FaceTrainSettings):
+    """What every model takes that new faces are drawn from."""
+
+    condition: str = setting(
+        "", "Label column the model is told, so that `sample --label` works, e.g. hair-color.", group="Task"
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AutoencoderSettings(FaceTrainSettings):
+    """What every autoencoder takes."""
+
+    width: int = setting(
+        32, "Filters at half the image's side; twice as many at each further halving.", low=1, high=512, group="Model"
+    )
+    depth: int = setting(3, "How often the side is halved.", low=1, high=8, group="Model")
+    blocks: int = setting(0, "Further convolution blocks at each size.", low=0, high=16, group="Model")
+    residual: bool = setting(False, "Add each of those blocks to what goes into it.", group="Model")
+    batch_norm: bool = setting(False, "Normalise each convolution over the batch.", group="Model")
+    upsampling: Literal["transpose", "nearest", "subpixel"] = setting(
+        "transpose", "How the decoder doubles a side: a transposed convolution, nearest neighbours, or channels to pixels.",
+        group="Model",
+    )  # fmt: skip
+    dropout: float = setting(
+        0.0, "Share of the features beside the code dropped in training.", low=0, high=0.9, group="Model"
+    )

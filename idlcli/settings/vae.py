@@ -1,0 +1,32 @@
+"""The settings of `idl vae train`."""
+
+import dataclasses
+from typing import Literal
+
+from idlcli.settings.faces import AutoencoderSettings, SamplingSettings
+from idlcli.settings.fields import setting
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class VaeSettings(AutoencoderSettings, SamplingSettings):
+    """A variational autoencoder: faces to Gaussian codes and back, and new faces from drawn codes."""
+
+    latent: int = setting(64, "Size of the code.", low=1, high=4096, group="Model")
+    reconstruction: Literal["bce", "sigma"] = setting(
+        "bce", "How a pixel is scored: binary cross-entropy, or a Gaussian whose width is fitted to the errors (sigma-VAE).",
+        group="Loss",
+    )  # fmt: skip
+    kl_weight: float = setting(1.0, "Weight of the KL divergence (beta).", low=0, high=1000, group="Loss")
+    kl_annealing: float = setting(
+        0.0, "Epochs over which that weight rises from zero.", low=0, high=1_000_000, group="Loss"
+    )
+    free_bits: float = setting(
+        0.0, "Nats of KL divergence that each latent may spend for nothing.", low=0, high=100, group="Loss"
+    )
+    min_alive: int = setting(
+        0, "Exit 5 if fewer latents than this spend over 0.1 nats at the end.", low=0, high=4096, group="Task"
+    )
+    mixture: int = setting(
+        10, "Gaussians in the mixture fitted to the training codes for `sample --prior mixture`; 0: none.",
+        low=0, high=1000, group="Task",
+    )  # fmt: skip

@@ -1,0 +1,52 @@
+"""Intervals of a share: against SciPy, and against what they are made for."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from idlcli.evaluation.intervals import by_glyph, of_share
+from idlcli.seeds import rng
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 7), (1, 10), (93, 100), (10_000, 10_000), (9_999, 10_000)])
+def test_wilsons_interval_is_scipys(right, n):
+    expected = binomtest(right, n).proportion_ci(method="wilson")
+    assert of_share(np.arange(n) < right) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def answers_read(glyph_count, queries, seed):
+    """Answers that are right exactly if all of their glyphs are legible; one glyph in fifty is not."""
+    generator = rng(seed, "made up")
+    glyphs = generator.integers(glyph_count, size=(queries, 4))
+    legible = generator.random(glyph_count) > 0.02
+    return legible[glyphs].all(axis=1), glyphs
+
+
+def test_few_glyphs_read_often_leave_more_doubt_than_as_many_independent_answers():
+    right, glyphs = answers_read(300, 5000, seed=1)
+    independent, clustered = of_share(right), by_glyph(right, glyphs=glyphs, seed=0)
+    assert clustered[0] < right.mean() < clustered[1]
+    assert clustered[1] - clustered[0] > 2 * (independent[1] - independent[0])
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says():
+    """The truth is 0.98^4; of 40 made-up experiments a 95% interval misses few, an independent one most."""
+    truth = 0.98**4
+    held = {"clustered": 0, "independent": 0}
+    for seed in range(40):
+        right, glyphs = answers_read(300, 4000, seed=seed)
+        for name, (low, high) in (
+            ("clustered", by_glyph(right, glyphs=glyphs, seed=seed)), ("independent", of_share(right)),
+        ):  # fmt: skip
+            held[name] += low <= truth <= high
+    assert held["clustered"] >= 34
+    assert held["independent"] < held["clustered"]
+
+
+def test_what_was_not_read_does_not_count():
+    right, glyphs = answers_read(300, 2000, seed=2)
+    with_blanks = np.concatenate([glyphs, np.full((len(glyphs), 1), -1)], axis=1)
+    low, high = by_glyph(right, glyphs=with_blanks, seed=0)
+    assert low < right.mean() < high
+    assert by_glyph(np.ones(50, bool), glyphs=glyphs[:50], seed=0) == (1.0, 1.0)
+    assert by_glyph(right, glyphs=glyphs, seed=3) == by_glyph(right, glyphs=glyphs, seed=3)

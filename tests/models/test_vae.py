@@ -1,0 +1,115 @@
+"""The VAE's bound: its divergence by Monte Carlo, its likelihoods against NumPy, what the settings do to it."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from idlcli.seeds import rng
+from idlcli.settings import VaeSettings
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+SMALL = VaeSettings(latent=4, width=2, depth=2)
+FACES = rng(0, "faces").integers(0, 256, (8, 8, 8, 3)).astype(np.uint8)
+
+
+def array(tensor):
+    import keras
+
+    return np.array(keras.ops.convert_to_numpy(tensor))
+
+
+@pytest.mark.engine
+def test_the_divergence_is_that_of_a_million_draws(keras_engine):
+    from keras import ops
+
+    from idlcli.models.vae import kl_divergence
+
+    mean = np.array([[0.0, 1.5, -0.7]], "float32")
+    log_variance = np.array([[0.0, -2.0, 0.8]], "float32")
+    deviation = np.exp(log_variance / 2)
+    draws = mean + deviation * rng(0, "draws").standard_normal((1_000_000, 3))
+    sampled = (stats.norm.logpdf(draws, mean, deviation) - stats.norm.logpdf(draws)).mean(axis=0)
+    found = array(kl_divergence(ops.convert_to_tensor(mean), ops.convert_to_tensor(log_variance)))
+    assert np.abs(found[0] - sampled).max() < 0.005
+
+
+def test_the_scores_of_a_pixel_are_their_densities(keras_engine):
+    from idlcli.models.vae import cross_entropy, gaussian_nats
+
+    pictures = rng(0, "pictures").uniform(0, 1, (3, 4, 4, 3)).astype("float32")
+    logits = rng(0, "logits").normal(0, 3, pictures.shape).astype("float32")
+    sure = 1 / (1 + np.exp(-logits.astype(float)))
+    expected = -(pictures * np.log(sure) + (1 - pictures) * np.log(1 - sure)).mean()
+    assert float(array(cross_entropy(pictures, logits))) == pytest.approx(expected, rel=1e-5)
+    squared = np.square(pictures - sure).mean()
+    density = -stats.norm.logpdf(pictures, sure, 0.3).mean()
+    assert float(array(gaussian_nats(np.float32(squared), np.float32(0.09)))) == pytest.approx(density, rel=1e-5)
+
+
+def trained(settings, *, steps=1, annealing_steps=0, rate=0.0):
+    """The objective and the metrics of the last of some steps."""
+    import keras
+
+    from idlcli.models.vae import Vae
+
+    keras.utils.set_random_seed(0)
+    model = Vae(settings, size=8, classes=0, annealing_steps=annealing_steps)
+    for variable in model.trainable_variables:
+        variable.assign(rng(0, variable.path).normal(0, 0.3, tuple(variable.shape)).astype("float32"))
+    model.draw_code.call = lambda mean, log_variance, training=False: mean
+    model.compile(optimizer=keras.optimizers.SGD(rate), jit_compile=False)
+    for _ in range(steps):
+        model.reset_metrics()
+        found = model.train_on_batch(FACES, return_dict=True)
+    return {name: float(np.asarray(value)) for name, value in found.items()}, model
+
+
+@pytest.mark.parametrize("kind", ["bce", "sigma"])
+def test_the_objective_is_the_bound_in_nats_a_face(kind, keras_engine):
+    found, _ = trained(dataclasses.replace(SMALL, reconstruction=kind))
+    assert found["loss"] == pytest.approx(192 * found["bound"], rel=1e-5)
+    assert found["bound"] == pytest.approx(found["reconstruction"] + found["kl"] / 192, rel=1e-5)
+    assert found["kl"] > 0
+
+
+def test_the_weight_of_the_divergence_rises_along_a_line(keras_engine):
+    for step in (1, 2, 4, 6):
+        found, _ = trained(dataclasses.replace(SMALL, kl_weight=3.0), steps=step, annealing_steps=4)
+        weight = 3 * min(1, step / 4)
+        assert found["loss"] == pytest.approx(192 * found["reconstruction"] + weight * found["kl"], rel=1e-5)
+
+
+def test_free_bits_cost_nothing_until_they_are_spent(keras_engine):
+    found, model = trained(SMALL)
+    from idlcli.models.vae import kl_divergence
+
+    each = array(kl_divergence(*model.encoder(FACES.astype("float32") / 255))).mean(axis=0)
+    for bits in (float(each.min()) * 1.5, 100.0):
+        free, _ = trained(dataclasses.replace(SMALL, free_bits=bits))
+        expected = 192 * free["reconstruction"] + np.maximum(each, bits).sum()
+        assert free["loss"] == pytest.approx(expected, rel=1e-5)
+        assert free["kl"] == pytest.approx(found["kl"], rel=1e-6), "what is logged is the divergence itself"
+
+
+def test_the_kept_variance_is_an_average_of_the_errors(keras_engine):
+    _, model = trained(dataclasses.replace(SMALL, reconstruction="sigma"), steps=3)
+    pictures = FACES.astype("float32") / 255
+    mean, _ = model.encoder(pictures)
+    found = 1 / (1 + np.exp(-array(model.decoder(mean)).astype(float)))
+    squared = np.square(pictures - found).mean()
+    assert 0.9 * squared < float(array(model.variance)) < squared + 0.25 * (1 - squared) + 1e-6
+
+
+@pytest.mark.engine
+def test_a_drawn_code_has_the_mean_and_the_variance_it_was_given(keras_engine):
+    from idlcli.models.vae import DrawCode
+
+    mean = np.full((20_000, 2), (1.0, -2.0), "float32")
+    log_variance = np.full((20_000, 2), (0.0, -1.0), "float32")
+    drawn = array(DrawCode()(mean, log_variance, training=True))
+    assert np.abs(drawn.mean(axis=0) - mean[0]).max() < 0.04
+    assert np.abs(drawn.var(axis=0) / np.exp(log_variance[0]) - 1).max() < 0.05
+    assert np.array_equal(array(DrawCode()(mean, log_variance, training=False)), mean)
