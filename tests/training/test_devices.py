@@ -204,6 +204,21 @@ def test_the_losses_of_two_devices_are_those_of_one(alone, idl, built_arithmetic
 
 @pytest.mark.engine
 @only_jax
+def test_a_model_with_losses_of_its_own_is_spread_too(idl, built_faces, tmp_path):
+    words = (
+        "gan", "train", "--data", built_faces, "--backend", "jax", "--epochs", "2", "--latent", "4", "--width", "2",
+        "--discriminator-width", "2", "--batch-size", "4", "--json",
+    )  # fmt: skip
+    logs = []
+    for devices_ in ("1", "2"):
+        idl(*words, "--devices", devices_, "--runs", devices_).data  # noqa: B018
+        (run,) = (tmp_path / devices_).glob("0*")
+        logs.append([[row["d_loss"], row["g_loss"]] for row in Run(run).log()])
+    assert np.abs(np.subtract(*logs)).max() < 1e-5
+
+
+@pytest.mark.engine
+@only_jax
 def test_the_losses_of_two_processes_are_those_of_one_and_only_the_first_writes(
     alone, built_arithmetic, tmp_path, environment
 ):
