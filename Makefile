@@ -34,8 +34,8 @@ test-fast: $(BIN)/idl
 test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 	$(BIN)/python -m pytest -m slow
 
-test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch; a missing engine fails
-	$(BIN)/python -m pip install --quiet --editable '.[jax]' '$(TORCH)'
+test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch, sweeps on Ray; a missing one fails
+	$(BIN)/python -m pip install --quiet --editable '.[jax,ray]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
 
 peers: $(BIN)/idl   ## Hold features and metrics against pytorch-fid, torch-fidelity and PyTorch's EfficientNet-Lite0

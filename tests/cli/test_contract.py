@@ -71,6 +71,7 @@ CASES = {
     ),
     "seq2seq eval": Case(("{run}",), ("nowhere",), 3, "data"),
     "seq2seq solve": Case(("{run}", "3+4"), ("{run}", "123+4"), 2, "usage"),
+    "sweep": Case(("text-image-tuning", "--dry-run"), ("text-image-tunin", "--dry-run"), 2, "usage"),
     "vae train": Case(
         ("--data", "{faces}", "--epochs", "1", "--latent", "4", "--width", "2", "--depth", "2", "--jit", "off"),
         ("--data", "{faces}", "--depth", "7"),
