@@ -101,7 +101,7 @@ def _said(drawn: Sequence[charts.Chart], alike: Sequence[Story], *, alone: bool)
     whose = "" if alone else f" One colour a run: {named}." if len(alike) > 1 else f" Here {named}."
     thinned = any(len(story.log) > charts.MOST_POINTS for story in alike)
     some = f" Of a longer log about {charts.MOST_POINTS} epochs are drawn." if thinned else ""
-    return f"Over the epochs: {names}. Solid on the training data, dashed on held-out data.{whose}{some}"
+    return f"Over the epochs: {names}. Solid is training, dashed is test, dotted validation.{whose}{some}"
 
 
 def _command(story: Story) -> list[Block]:
