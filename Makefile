@@ -2,10 +2,12 @@
 PYTHON ?= python3
 VENV   ?= .venv
 TORCH  ?= torch==2.13.0
+# LOCKED=1 installs exactly the versions of constraints.txt.
+LOCKED ?=
 PEERS  ?= torch-fidelity==0.4.0 pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 tqdm
 BIN    := $(VENV)/bin
 
-.PHONY: help quickstart test test-fast test-slow test-engines lint peers clean
+.PHONY: help quickstart test test-fast test-slow test-engines lint peers constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -13,7 +15,7 @@ help:            ## Show the targets
 $(BIN)/idl: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet $(if $(LOCKED),--constraint constraints.txt) --editable '.[dev]'
 	@touch $@
 
 quickstart: $(BIN)/idl   ## Install, build small data, train a model, ask it a few queries
@@ -32,8 +34,8 @@ test-fast: $(BIN)/idl
 test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 	$(BIN)/python -m pytest -m slow
 
-test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch; a missing engine fails
-	$(BIN)/python -m pip install --quiet --editable '.[jax]' '$(TORCH)'
+test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch, sweeps on Ray; a missing one fails
+	$(BIN)/python -m pip install --quiet --editable '.[jax,ray]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
 
 peers: $(BIN)/idl   ## Hold features and metrics against pytorch-fid, torch-fidelity and PyTorch's EfficientNet-Lite0
@@ -41,6 +43,10 @@ peers: $(BIN)/idl   ## Hold features and metrics against pytorch-fid, torch-fide
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/peers $(PEERS)
 	PYTHONPATH=build/peers $(BIN)/python benchmarks/peers_metrics.py
 	PYTHONPATH=build/peers $(BIN)/python benchmarks/peers_features.py --speed
+
+constraints: $(BIN)/idl   ## Keep the installed versions, which passed the tests, in constraints.txt
+	$(BIN)/python tools/constraints.py > constraints.txt.new
+	mv constraints.txt.new constraints.txt
 
 clean:           ## Remove the virtual environment and caches (data/ and runs/ stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

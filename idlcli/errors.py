@@ -5,15 +5,19 @@ Library code raises these; only ``idlcli.cli`` turns them into a message and an 
 
 
 class IdlError(Exception):
-    """A failure with one clear line for a person: what and where; ``hint`` says how to mend it."""
+    """A failure with one clear line for a person: what and where; ``hint`` says how to mend it.
+
+    ``data`` is what was found all the same, for whoever reads results and not messages.
+    """
 
     exit_code = 1
     code = "failed"
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", data: object = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.data = data
 
 
 class RunFailed(IdlError):
@@ -47,9 +51,9 @@ class ThresholdMissed(IdlError):
     exit_code = 5
     code = "threshold"
 
-    def __init__(self, message: str, *, hint: str = "", data: object = None) -> None:
-        super().__init__(message, hint=hint)
-        self.data = data
+
+class Unfit(IdlError):
+    """The installation cannot do what is needed. ``data`` is what was found."""
 
 
 class Interrupted(IdlError):

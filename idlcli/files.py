@@ -83,6 +83,28 @@ def make_directory(path: Path) -> None:
         raise write_failure(path, error) from error
 
 
+@contextlib.contextmanager
+def only_one(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold a lock file while the block runs: wait for it, or without ``wait`` raise :class:`RunFailed`.
+
+    The lock is the operating system's: it ends with the process that held it, however that ended.
+    """
+    import filelock
+
+    make_directory(path.parent)
+    lock = filelock.FileLock(path, timeout=-1 if wait else 0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise RunFailed(f"{path.parent} is in use by another process.", hint="Wait for it, or stop it.") from None
+    except OSError as error:
+        raise write_failure(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def sweep_temporaries(directory: Path) -> None:
     """Remove the temporary files that a killed process left in ``directory``. Call it only under the run's lock."""
     for stray in directory.glob(".*.tmp"):

@@ -28,9 +28,12 @@ GROUPS = {
     "gan": "Generative adversarial networks that draw faces.",
     "seq2seq": "Encoder-decoder LSTMs that solve 23+45 in text and in handwriting.",
     "judge": "The classifier of glyphs that reads written answers.",
+    "sweep": "Train every combination that a file lists, here or on a Ray cluster, and rank them.",
     "eval": "Measure: FID, KID, precision and recall, reconstruction error, copies.",
     "viz": "Show: maps of latent spaces, curves, samples, walks, architectures.",
     "runs": "List, show, compare, resume and remove runs.",
+    "report": "Write a page on one run or more: scores, curves, samples, errors, settings, and what is missing.",
+    "doctor": "Check the installation: versions, engines, places to write, one training step.",
     "recipes": "List and show the packaged settings.",
 }
 """Top-level command -> its help. `idlcli/cli/NAME.py` holds its `app`."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from idlcli.errors import IdlError, ThresholdMissed
+from idlcli.errors import IdlError
 
 LONGEST = 285
 """Characters of a message and its hint together, so that both fit on a line or two of a terminal."""
@@ -18,8 +18,7 @@ BAD_PATH = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 def describe(error: BaseException) -> tuple[int, dict[str, str], Any]:
     """Return (exit status, the envelope's error, the envelope's data) for any exception."""
     if isinstance(error, IdlError):
-        data = error.data if isinstance(error, ThresholdMissed) else None
-        return error.exit_code, _entry(error.code, error.message, error.hint), data
+        return error.exit_code, _entry(error.code, error.message, error.hint), error.data
     if isinstance(error, typer.TyperException):
         return _usage(error)
     if isinstance(error, KeyboardInterrupt | typer.Abort):

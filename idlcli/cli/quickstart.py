@@ -34,6 +34,7 @@ def quickstart(
             [
                 table(answers, header=("query", "answer", "", "confidence")),
                 f"{percent(data['test']['exact'])} of {data['test']['n']:,} queries it never saw are answered right.",
+                f"Open {data['report']} in a browser: it shows all there is to see of the run.",
                 f"Everything lies in {data['run']}: plots/curves.png, predictions.csv, metrics.json, checkpoints/.",
                 "What to type next:\n" + "\n".join(f"  {line}" for line in data["next"]),
             ]

@@ -71,6 +71,12 @@ def resume(
     data: Annotated[
         str | None, typer.Option("--data", metavar="DIR", help="Where the run's data lie now, if they were moved.")
     ] = None,
+    devices: Annotated[
+        int | None, typer.Option("--devices", help="Over how many devices of each machine it is spread now.")
+    ] = None,
+    hosts: Annotated[str | None, typer.Option("--hosts", metavar="ADDR:PORT", help="Where process 0 is now.")] = None,
+    processes: Annotated[int | None, typer.Option("--processes", help="How many processes train it now.")] = None,
+    process_id: Annotated[int | None, typer.Option("--process-id", help="Which of them this one is.")] = None,
 ) -> Result:
     """Go on with a run that was stopped or that failed, in its directory, to the same end as if it never had been."""
     from idlcli import runs as library
@@ -79,11 +85,13 @@ def resume(
 
     found = library.find(run, root=runs_root(runs))
     was_done = found.metrics() is not None
-    result = driver.resume(run=found, data=data, reporter=reporter(console))
+    spread = {"devices": devices, "hosts": hosts, "processes": processes, "process_id": process_id}
+    given = {name: value for name, value in spread.items() if value is not None}
+    result = driver.resume(run=found, data=data, reporter=reporter(console), spread=given)
     for warning in result.get("warnings", ()):
         console.warn(warning)
     said = "was done already; nothing was changed" if was_done else f"is done after {result['epochs']} epochs"
-    return Result(result, f"{found.name} {said}: {headline(found.metrics())}.")
+    return Result(result, f"{found.name} {said}: {headline(result)}.")
 
 
 @command(app, "rm", full_name="runs rm")

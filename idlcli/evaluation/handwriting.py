@@ -6,7 +6,6 @@ Every figure is a ratio to what real digits of the test pool give in the same nu
 from typing import Any
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from idlcli.evaluation.kernel import kernel_distance
 from idlcli.seeds import rng
@@ -64,6 +63,8 @@ def _sharpness(images: np.ndarray) -> float:
 
 def _nearest(images: np.ndarray, labels: np.ndarray, train: np.ndarray, train_labels: np.ndarray) -> np.ndarray:
     """Return the Euclidean distance of each image to the nearest training image of its class."""
+    from scipy.spatial.distance import cdist
+
     found = np.empty(len(images))
     for label in np.unique(labels):
         mine, theirs = images[labels == label], train[train_labels == label]

@@ -7,21 +7,22 @@ Only ``train`` needs the engine, and imports what needs it: bad input is refused
 """
 
 import contextlib
-import dataclasses
 import importlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 from idlcli import runs
 from idlcli.errors import DataError, IdlError, Interrupted, UsageError
-from idlcli.files import read_json_object, write_json
+from idlcli.experiments import followers
+from idlcli.files import only_one, read_json_object, write_json
 from idlcli.runs import Run
 from idlcli.settings import RUN_KINDS
 from idlcli.settings.fields import from_dict
-from idlcli.settings.resolve import applicable
-from idlcli.training import engine
+from idlcli.settings.resolve import applicable, changed
+from idlcli.training import devices, engine
 from idlcli.training.reporter import Reporter
 
 
@@ -36,24 +37,39 @@ class Prepared(Protocol):
 def start(
     *, kind: str, settings: Any, root: Path, name: str | None, reporter: Reporter | None = None
 ) -> dict[str, Any]:
-    """Make a run under ``root``, train it, and return the contract's result of a training."""
+    """Make a run under ``root``, train it, and return the contract's result of a training.
+
+    Of several processes only the first makes the run; the others train along with it and keep nothing.
+    """
     engine.check(settings.backend)
+    devices.check(settings)
     experiment = _module(kind)
     prepared = experiment.prepare(settings, root=root)
+    devices.join(settings)
+    if settings.process_id:
+        return followers.follow(experiment, prepared)
     run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=applicable(settings))
     with runs.hold(run):
         _describe(run, prepared)
         return _train(experiment, prepared, run, reporter, resumed=False)
 
 
-def resume(*, run: Run, data: str | None = None, reporter: Reporter | None = None) -> dict[str, Any]:
+def resume(
+    *, run: Run, data: str | None = None, reporter: Reporter | None = None, spread: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Go on with a run from its last checkpoint; a run that is done is left as it is.
 
-    ``data`` says where the data lie now, if they were moved. Raises :class:`DataError` if they are not the same data.
+    ``data`` says where the data lie now, if they were moved; ``spread`` over which devices and processes the training
+    is spread now (settings by name). Raises :class:`DataError` if they are not the same data.
     """
-    settings = settings_of(run)
-    if data is not None:
-        settings = dataclasses.replace(settings, data=data)
+    settings = changed(settings_of(run), {**(spread or {}), **({} if data is None else {"data": data})})
+    devices.check(settings)
+    if settings.process_id:
+        engine.check(settings.backend)
+        experiment = _module(run.kind)
+        prepared = experiment.prepare(settings, root=run.path.parent)
+        devices.join(settings)
+        return followers.follow(experiment, prepared)
     with runs.hold(run):
         metrics = run.metrics()
         if metrics is not None:
@@ -69,6 +85,7 @@ def resume(*, run: Run, data: str | None = None, reporter: Reporter | None = Non
                 f"{settings.data} is not the data that {run.name} was trained on.",
                 hint="Say where those lie with --data, or start a new run.",
             )
+        devices.join(settings)
         return _train(experiment, prepared, run, reporter, resumed=True)
 
 
@@ -76,17 +93,42 @@ def obtain(*, kind: str, settings: Any, root: Path, reporter: Reporter | None = 
     """Return a finished run of these settings on these data under ``root``: one that is there, or a new one.
 
     One that was stopped goes on. So whatever builds on another training says what it needs, not where it lies.
+    Of several processes the first does so alone, and hands the run to the others.
     """
+    if devices.current().process:
+        return followers.receive(root)
+    with devices.apart():
+        run = _obtained(kind=kind, settings=settings, root=root, reporter=reporter)
+    followers.hand_out(run)
+    return run
+
+
+def _obtained(*, kind: str, settings: Any, root: Path, reporter: Reporter | None) -> Run:
+    mark = data_mark(kind=kind, settings=settings, root=root)
+    with only_one(root / f".obtain-{kind}.lock"):  # of two that need the same run, one trains it and the other waits
+        run = matching(kind=kind, settings=settings, root=root, mark=mark)
+        if run is None:
+            return Run(Path(start(kind=kind, settings=settings, root=root, name=None, reporter=reporter)["run"]))
+        if run.metrics() is None:
+            resume(run=run, data=settings.data, reporter=reporter)
+        return run
+
+
+def data_mark(*, kind: str, settings: Any, root: Path) -> str:
+    """Return the fingerprint of the data that a training of these settings works on; they are loaded and checked."""
+    return str(_module(kind).prepare(settings, root=root).data["fingerprint"])
+
+
+def matching(*, kind: str, settings: Any, root: Path, mark: str) -> Run | None:
+    """Return the newest run under ``root`` of these settings on the data that ``mark`` is the fingerprint of."""
     wanted = _without_place(applicable(settings))
-    mark = _module(kind).prepare(settings, root=root).data["fingerprint"]
     for run in reversed(runs.list_runs(root)):
         with contextlib.suppress(DataError):
-            same = run.kind == kind and _without_place(run.config()["settings"]) == wanted
-            if same and read_json_object(run.path / "data.json").get("fingerprint") == mark:
-                if run.metrics() is None:
-                    resume(run=run, data=settings.data, reporter=reporter)
-                return run
-    return Run(Path(start(kind=kind, settings=settings, root=root, name=None, reporter=reporter)["run"]))
+            if run.kind == kind and _without_place(run.config()["settings"]) == wanted:
+                about = run.path / "data.json"  # not there yet: stopped before anything was written
+                if not about.exists() or read_json_object(about).get("fingerprint") == mark:
+                    return run
+    return None
 
 
 def _without_place(settings: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +158,7 @@ def _train(
     failure.unlink(missing_ok=True)
     try:
         engine.start(prepared.settings.backend, deterministic=prepared.settings.deterministic)
+        followers.hand_out(run)
         metrics = experiment.train(prepared, run=run, reporter=reporter)
         write_json(run.path / "metrics.json", metrics)
     except Interrupted:

@@ -64,6 +64,11 @@ def slug(settings: Seq2seqSettings) -> str:
 
 def prepare(settings: Seq2seqSettings, *, root: Path) -> Prepared:
     """Load the data set, part its queries, and open the judge that the settings name, if any."""
+    if settings.keep == "best" and settings.mode == "text-image" and not settings.validation_fraction:
+        raise UsageError(
+            "--keep best needs --validation-fraction in text-image.",
+            hint="Its training does not say which answers are right.",
+        )
     data = arithmetic.load(Path(settings.data))
     queries = data.queries
     train, test = split(queries, fraction=settings.train_fraction, how=settings.split, seed=settings.seed)
@@ -190,10 +195,17 @@ def _task(scenario: Scenario, prepared: Prepared, run: Run) -> "Task":
 
     return Task(
         model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="queries", evaluate=evaluate,
-        best="validation_exact" if settings.validation_fraction else None,
+        best=_best(settings),
         sample=sample, sample_epochs=frozenset({1, settings.epochs // 2, settings.epochs}),
         names={"answer_character": "character", "answer_exact": "exact"},
     )  # fmt: skip
+
+
+def _best(settings: Seq2seqSettings) -> str | None:
+    """Return the metric of the log whose largest value marks the epoch that counts, or None: the last one does."""
+    if settings.keep == "last":
+        return None
+    return "validation_exact" if settings.validation_fraction else "exact"
 
 
 def compiled(scenario: Scenario, optimizer: Any) -> Any:

@@ -6,6 +6,8 @@ from typing import Literal
 from idlcli.settings.fields import UNSIGNED_32, setting
 
 Backend = Literal["tensorflow", "jax", "torch"]
+SPREADING = {"backend": ("jax",)}
+"""Engines on which one training can be spread over several devices and machines."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -15,6 +17,19 @@ class TrainSettings:
     data: str = setting("", "Directory made by `idl data build` (default: the one that fits, in ./data).", group="Run")
     seed: int = setting(0, "The one seed everything random derives from.", low=0, high=UNSIGNED_32, group="Run")
     backend: Backend = setting("tensorflow", "The engine that Keras runs on.", group="Run")
+    devices: int = setting(
+        1, "Devices of this machine that share each batch.", low=1, high=1024, only=SPREADING, group="Run"
+    )
+    hosts: str = setting(
+        "", "ADDR:PORT of process 0, where several processes train one model together.", only=SPREADING, group="Run"
+    )
+    processes: int = setting(
+        1, "How many processes that are, each on its own machine or GPUs.", low=1, high=4096, only=SPREADING,
+        group="Run",
+    )  # fmt: skip
+    process_id: int = setting(
+        0, "Which of them this one is; only process 0 writes a run.", low=0, high=4095, only=SPREADING, group="Run"
+    )
     epochs: int = setting(50, "Epochs to train.", low=1, high=1_000_000, group="Training")
     batch_size: int = setting(
         32, "Examples in a step. If out of memory, reduce it.", low=1, high=65_536, group="Training"

@@ -104,6 +104,15 @@ def _check_applies(fields: Mapping[str, Field], values: Mapping[str, Any], origi
             raise UsageError(f"{where} does not apply to {beside}.", hint=f"It applies to {field.only_text}.")
 
 
+def changed(settings: Any, changes: Mapping[str, Any]) -> Any:
+    """Return a settings object with some values changed, checked as flags are."""
+    fields = fields_of(type(settings))
+    checked = {name: fields[name].check(value, subject=fields[name].option) for name, value in changes.items()}
+    values = {**as_dict(settings), **checked}
+    _check_applies(fields, values, {name: "flag" if name in checked else "default" for name in fields})
+    return type(settings)(**values)
+
+
 def applicable(settings: Any) -> dict[str, Any]:
     """Return a settings object as a flat dictionary, without what its other settings make meaningless."""
     values = as_dict(settings)

@@ -31,8 +31,12 @@ class Seq2seqSettings(TrainSettings):
         group="Task",
     )
     validation_fraction: float = setting(
-        0.0, "Share of the training queries held out to choose the best epoch; 0: the last epoch counts.",
+        0.0, "Share of the training queries that are held out of training, to choose by.",
         low=0, high=0.5, group="Task",
+    )  # fmt: skip
+    keep: Literal["last", "best"] = setting(
+        "last", "Which epoch counts: the last, or the best on the validation part (without one, in training).",
+        group="Task",
     )  # fmt: skip
     commute: bool = setting(False, "Add b+a for each training query a+b, unless it is a test query.", group="Task")
     judge: str = setting(

@@ -28,7 +28,7 @@ def start(backend: str, *, deterministic: bool = False) -> None:
     os.environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")  # cannot exist: nothing to obey, nowhere to write
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # off by default without AVX-512, where it is a third faster too
-    with _native_noise_held():
+    with native_noise_held():
         import keras
 
         if backend == "tensorflow":
@@ -62,22 +62,36 @@ def check(backend: str) -> None:
 
 
 @contextlib.contextmanager
-def _native_noise_held() -> Iterator[None]:
-    """Keep what C++ code writes to stderr from the screen while the engine loads; show it if loading fails."""
+def native_noise_held() -> Iterator[None]:
+    """Keep what C++ code writes from stdout and the screen while the engine loads; show it if loading fails."""
+    sys.stdout.flush()
     sys.stderr.flush()
-    kept = os.dup(2)
+    kept = {stream: os.dup(stream) for stream in (1, 2)}
     with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
         try:
+            for stream in kept:
+                os.dup2(held.fileno(), stream)
             yield
         except BaseException:
-            os.dup2(kept, 2)
+            os.dup2(kept[2], 2)
             held.seek(0)
             sys.stderr.write(held.read().decode(errors="replace"))
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            for stream, copy in kept.items():
+                os.dup2(copy, stream)
+                os.close(copy)
+
+
+def devices() -> list[str]:
+    """Return the devices that the running engine computes on, e.g. ``['cpu:0']``."""
+    import keras
+
+    if keras.backend.backend() != "torch":
+        return [str(device) for device in keras.distribution.list_devices()]
+    import torch  # there, Keras does not say
+
+    return [f"cuda:{index}" for index in range(torch.cuda.device_count())] or ["cpu:0"]
 
 
 def versions() -> dict[str, str]:

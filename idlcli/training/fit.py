@@ -9,7 +9,6 @@ import dataclasses
 import json
 import math
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
@@ -22,10 +21,12 @@ from idlcli.data.batches import Batches
 from idlcli.errors import DataError, Diverged, Interrupted
 from idlcli.files import append_line, read_json_lines, write_bytes, write_text
 from idlcli.runs import Run
-from idlcli.training import checkpoint
+from idlcli.training import checkpoint, devices
 from idlcli.training.checkpoint import Progress
+from idlcli.training.devices import Alone
 from idlcli.training.optimizer import learning_rate
 from idlcli.training.reporter import Reporter, Silent
+from idlcli.training.signals import Signals
 
 SAVE_SECONDS = 5.0
 """Short epochs are not all written to the disk; the last whole one is when a signal or a NaN stops the training."""
@@ -55,18 +56,19 @@ class Task:
 def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
     """Train ``task`` in ``run`` from its last checkpoint, or from the start, to the last epoch.
 
-    Raises :class:`Diverged` when a metric is not finite and :class:`Interrupted` on SIGINT or SIGTERM; the last
-    whole epoch is saved in both cases.
+    Raises :class:`Diverged` when a metric is not finite, :class:`Interrupted` on SIGINT or SIGTERM, and
+    :class:`RunFailed` when another process of the training is lost; the last whole epoch is saved in each case.
     """
-    reporter = reporter or Silent()
+    reporter, group = reporter or Silent(), devices.current()
+    devices.check_batch(task.batches.size, group.devices * group.processes)
     task.model.optimizer.build(task.model.trainable_variables)
     last = run.folder("checkpoints") / "last.safetensors"
     progress = checkpoint.load(last, task.model) if last.exists() else Progress(epoch=0)
     _cut_log(run, progress.epoch)
     if progress.epoch >= task.epochs:
         return progress
-    feed = _Feed(task.batches, first_epoch=progress.epoch)
-    recorder = _Recorder(task, feed, run, progress, reporter)
+    feed = _Feed(task.batches, first_epoch=progress.epoch, group=group)
+    recorder = _Recorder(task, feed, run, progress, reporter, group)
     reporter.start(
         epochs=task.epochs, done=progress.epoch, steps=task.batches.steps,
         examples=task.batches.steps * task.batches.size, unit=task.unit,
@@ -81,7 +83,14 @@ def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
                 verbose=0,
                 callbacks=[recorder],
             )
+    except Exception as error:
+        lost = group.lost(error)
+        if lost is None:
+            raise
+        recorder.save()
+        raise lost from error
     finally:
+        group.end()
         reporter.finish()
     return recorder.progress
 
@@ -97,9 +106,9 @@ def _cut_log(run: Run, epoch: int) -> None:
 class _Feed(keras.utils.PyDataset):
     """Batches as Keras asks for them, in the order of the epoch it is in."""
 
-    def __init__(self, batches: Batches, *, first_epoch: int) -> None:
+    def __init__(self, batches: Batches, *, first_epoch: int, group: Alone) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        self._batches = batches
+        self._batches, self._group = batches, group
         self._epoch = first_epoch
         self._order = batches.order(first_epoch)
 
@@ -108,7 +117,7 @@ class _Feed(keras.utils.PyDataset):
         return self._batches.steps
 
     def __getitem__(self, index: int) -> Any:
-        return self._batches.batch(self._order, index, self._epoch)
+        return self._group.share(self._batches.batch(self._order, index, self._epoch))
 
     def move_to(self, epoch: int) -> None:
         if epoch != self._epoch:
@@ -120,9 +129,9 @@ class _Recorder(keras.callbacks.Callback):
 
     async_safe = True  # it reads the loss at its own pace: no wait for the engine after every step
 
-    def __init__(self, task: Task, feed: _Feed, run: Run, progress: Progress, reporter: Reporter) -> None:
+    def __init__(self, task: Task, feed: _Feed, run: Run, progress: Progress, reporter: Reporter, group: Alone) -> None:
         super().__init__()
-        self.progress = progress
+        self.progress, self._group = progress, group
         self._task, self._feed, self._run, self._reporter = task, feed, run, reporter
         self._folder = run.path / "checkpoints"
         self._unsaved: bytes | None = None
@@ -132,13 +141,16 @@ class _Recorder(keras.callbacks.Callback):
         self._epoch_started = 0.0
         self._seed_states = _seed_states(task.model)
 
-    def signals_caught(self) -> "_Signals":
-        return _Signals(self._on_signal)
+    def signals_caught(self) -> Signals:
+        return Signals(self._on_signal)
 
     def _on_signal(self, number: int, frame: object) -> None:
         if self._signal:
             raise self._interrupted()
         self._signal = number
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._group.begin(self._task.model)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
@@ -149,6 +161,7 @@ class _Recorder(keras.callbacks.Callback):
             state.assign(np.array([drawn, 0], dtype=state.dtype))
         if keras.backend.backend() == "torch":  # there, dropout without a seed of its own draws from the global one
             keras.utils.set_random_seed(seeds.integer(self._task.seed, "engine", epoch))
+        self._group.spread(self._task.model)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._signal:
@@ -162,6 +175,7 @@ class _Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         task, done = self._task, epoch + 1
+        self._group.gather(task.model)
         row = {task.names.get(name, name): float(np.asarray(value)) for name, value in (logs or {}).items()}
         row["lr"] = learning_rate(task.model.optimizer)
         if task.evaluate:
@@ -189,9 +203,9 @@ class _Recorder(keras.callbacks.Callback):
         if better:
             write_bytes(self._folder / "best.safetensors", content)
         if better or done == task.epochs or time.monotonic() - self._saved_at >= SAVE_SECONDS:
-            self._save()
+            self.save()
 
-    def _save(self) -> None:
+    def save(self) -> None:
         """See the last whole epoch onto the disk."""
         if self._unsaved is not None:
             write_bytes(self._folder / "last.safetensors", self._unsaved)
@@ -203,7 +217,7 @@ class _Recorder(keras.callbacks.Callback):
                 self._diverged(f"{name} is {value}")
 
     def _diverged(self, what: str) -> NoReturn:
-        self._save()
+        self.save()
         done = self.progress.epoch
         raise Diverged(
             f"The training diverged in epoch {self._epoch + 1}: {what}; "
@@ -212,30 +226,13 @@ class _Recorder(keras.callbacks.Callback):
         )
 
     def _interrupted(self) -> Interrupted:
-        self._save()
+        self.save()
         name, done = signal.Signals(self._signal).name, self.progress.epoch
         return Interrupted(
             f"Stopped by {name}; {self._run.name} is saved at epoch {done}.",
             signal_number=self._signal,
             hint=f"Go on with: idl runs resume {self._run.name.split('-')[0]}",
         )
-
-
-class _Signals:
-    """SIGINT and SIGTERM go to a handler while the block runs (in the main thread only; elsewhere nothing changes)."""
-
-    def __init__(self, handler: Callable[[int, Any], None]) -> None:
-        self._handler = handler
-        self._previous: dict[int, Any] = {}
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._previous[number] = signal.signal(number, self._handler)
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
 
 
 def _seed_states(model: keras.Model) -> list[Any]:

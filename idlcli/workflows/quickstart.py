@@ -8,6 +8,7 @@ from idlcli.data import arithmetic
 from idlcli.errors import DataError
 from idlcli.experiments import driver
 from idlcli.experiments.solver import Solver
+from idlcli.report.write import report
 from idlcli.runs import Run
 from idlcli.settings import ArithmeticSettings, Seq2seqSettings
 from idlcli.settings.resolve import resolve
@@ -19,9 +20,10 @@ QUERIES = ("23+45", "7-99", "58+67", "99+99", "80-8", "31-31")
 def quickstart(
     *, data: Path, runs: Path, epochs: int | None, say: Callable[[str], None], reporter: Reporter
 ) -> dict[str, Any]:
-    """Build the arithmetic data (unless they are there), train text-text, answer a few queries.
+    """Build the arithmetic data (unless they are there), train text-text, answer a few queries, write a page.
 
-    ``say`` is told what happens. Returns ``data``, ``run``, ``test``, ``answers``, ``files`` and ``next`` (commands).
+    ``say`` is told what happens. Returns ``data``, ``run``, ``test``, ``answers``, ``report`` (the page, in the run's
+    directory), ``files`` and ``next`` (commands).
     """
     place = data / "arithmetic"
     if (place / "manifest.json").exists():
@@ -29,22 +31,27 @@ def quickstart(
         absent = set(QUERIES) - set(held.text(held.queries))
         if absent:
             raise DataError(f"{place}: does not hold the query {min(absent)}.", hint="Give another --data directory.")
-        say(f"1/3 The arithmetic data are in {place} already.")
+        say(f"1/4 The arithmetic data are in {place} already.")
     else:
-        say(f"1/3 Building every query of two numbers up to 99, with handwritten digits, in {place}.")
+        say(f"1/4 Building every query of two numbers up to 99, with handwritten digits, in {place}.")
         arithmetic.build(settings=ArithmeticSettings(), out=place)
-    say("2/3 Training an encoder-decoder LSTM on half of the queries; it has never seen the other half.")
+    say("2/4 Training an encoder-decoder LSTM on half of the queries; it has never seen the other half.")
     flags: dict[str, Any] = {"data": str(place)} | ({"epochs": epochs} if epochs else {})
     settings = resolve(Seq2seqSettings, command="seq2seq train", flags=flags, environ={}, recipe="quick").settings
     result = driver.start(kind="seq2seq", settings=settings, root=runs, name=None, reporter=reporter)
-    say("3/3 Asking it a few queries.")
+    say("3/4 Asking it a few queries.")
     run = Run(Path(result["run"]))
     number = str(int(run.name.split("-")[0]))
+    answers = Solver(run).solve(list(QUERIES))
+    page = run.path / "report.html"
+    say(f"4/4 Writing what there is to see of it to {page}.")
+    report(runs=[run], out=page)
     return {
         "data": str(place),
         "run": result["run"],
         "test": result["test"],
-        "answers": Solver(run).solve(list(QUERIES)),
+        "answers": answers,
+        "report": str(page),
         "files": [
             str(path) for path in sorted(run.path.rglob("*")) if path.is_file() and not path.name.startswith(".")
         ],
@@ -52,6 +59,7 @@ def quickstart(
             f'idl seq2seq solve {number} "12+34"',
             f"idl seq2seq eval {number}",
             f"idl runs show {number}",
+            f"idl report {number} --out report.html --md report.md",
             "idl seq2seq train --recipe paper",
             "idl recipes list",
         ],

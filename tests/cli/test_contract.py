@@ -71,6 +71,7 @@ CASES = {
     ),
     "seq2seq eval": Case(("{run}",), ("nowhere",), 3, "data"),
     "seq2seq solve": Case(("{run}", "3+4"), ("{run}", "123+4"), 2, "usage"),
+    "sweep": Case(("text-image-tuning", "--dry-run"), ("text-image-tunin", "--dry-run"), 2, "usage"),
     "vae train": Case(
         ("--data", "{faces}", "--epochs", "1", "--latent", "4", "--width", "2", "--depth", "2", "--jit", "off"),
         ("--data", "{faces}", "--depth", "7"),
@@ -114,6 +115,8 @@ CASES = {
     "runs compare": Case(("{run}", "{run}"), ("{run}",), 2, "usage"),
     "runs resume": Case(("{run}",), ("nowhere",), 3, "data"),
     "runs rm": Case(("{run}",), ("nowhere",), 3, "data"),
+    "report": Case(("{run}", "--out", "page.html", "--md", "page.md"), ("nowhere",), 3, "data"),
+    "doctor": Case((), ("--backend", "pascal"), 2, "usage"),
     "recipes list": Case((), ("surplus",), 2, "usage"),
     "recipes show": Case(("seq2seq-text-text-paper",), ("seq2seq-text-text-papr",), 2, "usage"),
 }

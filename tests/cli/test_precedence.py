@@ -102,11 +102,8 @@ def test_every_setting_can_be_given_in_every_place(command, here, tmp_path):
     """Each field of each command: as an option, as a key of a file and as a variable, with its default as its value."""
     spelling = {parameter.name: parameter for parameter in dict(commands())[command].params}
     for name, field in fields_of(COMMANDS[command]).items():
-        if field.only:  # stands beside the other setting that makes it mean something
-            other, values = next(iter(field.only.items()))
-            beside = [f"--{other.replace('_', '-')}={values[0]}"]
-        else:
-            beside = []
+        # It stands beside the other settings that make it mean something.
+        beside = [f"--{other.replace('_', '-')}={values[0]}" for other, values in field.only.items()]
         spelt = json.dumps(field.default)
         (tmp_path / "one.toml").write_text(f"{field.key} = {spelt}\n")
         text = spelt if field.type is bool else str(field.default)

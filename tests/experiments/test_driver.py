@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 FILES = {
     "config.json", "environment.json", "data.json", "split.json", "log.jsonl", "metrics.json", "predictions.csv",
-    "checkpoints/last.safetensors", "plots/curves.png", "samples/epoch-0001.csv", "samples/epoch-0003.csv",
+    "checkpoints/last.safetensors", "plots/confusion.png", "plots/curves.png", "samples/epoch-0001.csv", "samples/epoch-0003.csv",
 }  # fmt: skip
 
 

@@ -197,6 +197,25 @@ def test_a_short_training_learns_and_resumes_to_the_bit(keras_engine, quick, sha
         assert (run.path / name).read_bytes() == (whole.path / name).read_bytes(), name
 
 
+@pytest.mark.parametrize("validation", [0.0, 0.25])
+def test_the_epoch_that_counts_is_the_best_where_that_is_asked_for(keras_engine, quick, small, validation, tmp_path):
+    """By the validation part, or without one by the training accuracy: never by the test queries."""
+    settings = dataclasses.replace(small, keep="best", validation_fraction=validation, epochs=4, learning_rate=0.2)
+    result = driver.start(kind="seq2seq", settings=settings, root=tmp_path, name=None)
+    log = Run(Path(result["run"])).log()
+    scores = [row["validation_exact" if validation else "exact"] for row in log]
+    assert result["best_epoch"] == 1 + int(np.argmax(scores))
+    test = [row["test_exact"] for row in log]
+    assert result["test"]["exact"] == pytest.approx(test[result["best_epoch"] - 1], abs=1e-9)
+
+
+def test_a_training_that_does_not_say_what_is_right_cannot_keep_its_best(small):
+    from idlcli.errors import UsageError
+
+    with pytest.raises(UsageError, match="validation-fraction"):
+        seq2seq.prepare(dataclasses.replace(small, mode="text-image", keep="best"), root=Path("runs"))
+
+
 def sides_of(**changes):
     def prepare(path):
         prepared = seq2seq.prepare(Seq2seqSettings(data=str(path), **changes), root=Path("runs"))

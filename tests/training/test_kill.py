@@ -79,7 +79,8 @@ def test_a_training_stopped_by_term_by_int_and_by_kill_ends_in_the_same_files(
     moments = random.Random(20261123)
     words = (
         "seq2seq", "train", "--data", str(built_arithmetic), "--epochs", str(EPOCHS), "--units", "6", "--dropout", ".2",
-        "--validation-fraction", "0.2", "--batch-size", "16", "--learning-rate", "0.02", "--jit", "off", "--json",
+        "--validation-fraction", "0.2", "--keep", "best", "--batch-size", "16", "--learning-rate", "0.02", "--jit",
+        "off", "--json",
     )  # fmt: skip
 
     def start(place: str) -> Path:
@@ -169,7 +170,8 @@ def test_a_signal_outside_of_training_is_one_line_and_its_exit_code(
     """While it waits for a lock, say: there is nothing to save, and no traceback to show."""
     (tmp_path / "runs").mkdir()
     waiting = (
-        "import os, sys, threading; import idlcli.runs\n"
+        "import os, signal, sys, threading; import idlcli.runs\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, where the tests run in the background\n"
         "def wait(*_):\n    print('here', file=sys.stderr, flush=True)\n    import time; time.sleep(600)\n"
         "idlcli.runs.list_runs = wait\n"
         "from idlcli.cli.app import main\nsys.exit(main(sys.argv[1:]))"

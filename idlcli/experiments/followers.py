@@ -1,0 +1,60 @@
+"""The processes of a training but the first: they train along in a directory that vanishes, and keep nothing.
+
+What the first process begins with, they begin with too: it hands them the files, so that no disk need be shared.
+"""
+
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from idlcli.errors import UsageError
+from idlcli.files import make_directory, read_json_object, write_bytes
+from idlcli.runs import Run
+from idlcli.settings.resolve import applicable
+from idlcli.training import devices
+
+HANDED = ("config.json", "data.json", "metrics.json", "log.jsonl", "checkpoints/*.safetensors")
+OWN = ("data", "devices", "hosts", "processes", "process_id")
+"""Settings that say where a process trains, and not what."""
+
+
+def hand_out(run: Run) -> None:
+    """Give the other processes a run as it is now; without others nothing happens."""
+    group = devices.current()
+    if group.processes > 1:
+        paths = [path for pattern in HANDED for path in sorted(run.path.glob(pattern))]
+        names = {f"{run.name}/{path.relative_to(run.path)}": path.read_bytes() for path in paths}
+        group.agree(names)
+
+
+def receive(root: Path) -> Run:
+    """Return the run that the first process hands out, written under ``root``."""
+    files = devices.current().agree({})
+    for name, content in files.items():
+        make_directory((root / name).parent)
+        write_bytes(root / name, content)
+    return Run(root / Path(next(iter(files))).parts[0])
+
+
+def follow(experiment: ModuleType, prepared: Any) -> dict[str, Any]:
+    """Train along with the first process and return the result of the training.
+
+    Raises :class:`UsageError` if the first process trains something else.
+    """
+    with tempfile.TemporaryDirectory(prefix="idl-") as place:
+        run = receive(Path(place))
+        resumed = (run.path / "checkpoints").exists()
+        theirs, ours = run.config()["settings"], applicable(prepared.settings)
+        for name in sorted(theirs.keys() | ours.keys()):
+            if name not in OWN and theirs.get(name) != ours.get(name):
+                key = name.replace("_", "-")
+                raise UsageError(
+                    f"Process 0 trains with {key} {theirs.get(name)}, this one with {ours.get(name)}.",
+                    hint="Give all processes the same command but for --process-id.",
+                )
+        if read_json_object(run.path / "data.json")["fingerprint"] != prepared.data["fingerprint"]:
+            raise UsageError(f"Process 0 trains on other data than {prepared.settings.data}.")
+        metrics = experiment.train(prepared, run=run, reporter=None)
+        seconds = sum(row.get("seconds", 0.0) for row in run.log())
+        return {"run": run.name, **metrics, "seconds": round(seconds, 3), "resumed": resumed}

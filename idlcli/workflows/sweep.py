@@ -1,0 +1,128 @@
+"""A sweep: many trainings of one kind, on this machine or on a Ray cluster, and one table of them at the end.
+
+It may be killed at any moment. Started again it finds its runs by their settings and their data: what is done is not
+trained again, what was stopped goes on from its last checkpoint.
+"""
+
+import contextlib
+import dataclasses
+import signal
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from idlcli.errors import Interrupted, RunFailed, UsageError
+from idlcli.experiments import driver
+from idlcli.files import make_directory, only_one, write_json
+from idlcli.training.engine import check
+from idlcli.workflows import ray_engine, sweep_table
+from idlcli.workflows.cells import Job, Outcome, run_cell
+from idlcli.workflows.sweep_file import Sweep
+
+Ended = tuple[Job, Outcome]
+
+
+def run(
+    sweep: Sweep, *, place: Path, engine: str, address: str, jobs: int, gpus: float, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Train every cell of ``sweep`` under ``place`` and return its table, which is also written there.
+
+    ``jobs`` cells are trained at a time (on Ray, 0: as many as there is room for); ``say`` is told how each ended.
+    Raises :class:`RunFailed`, with the table, if any cell failed twice, and :class:`Interrupted` on a signal.
+    """
+    if engine == "ray":
+        ray_engine.check()
+    for backend in {cell.settings.backend for cell in sweep.cells}:
+        check(backend)
+    todo = _jobs(sweep, place, absolute=engine == "ray")
+    with only_one(place / ".sweep.lock", wait=False):
+        write_json(place / "sweep.json", _about(sweep))
+        ended: list[Ended] = []
+        running = (
+            ray_engine.on_ray(todo, address=address, jobs=jobs, gpus=gpus)
+            if engine == "ray"
+            else _here(todo, jobs=jobs)
+        )
+        try:
+            with contextlib.closing(running):  # left early, what is running saves and ends
+                for job, outcome in running:
+                    ended.append((job, outcome))
+                    say(_line(sweep, job, outcome, len(ended)))
+                    _check_metrics(sweep, outcome)
+        except (KeyboardInterrupt, Interrupted) as error:
+            done = sum(outcome.status == "done" for _, outcome in ended)
+            number = error.exit_code - 128 if isinstance(error, Interrupted) else int(signal.SIGINT)
+            raise Interrupted(
+                f"Stopped; {done} of {len(todo)} cells of {place.name} are done.",
+                signal_number=number, hint="Start the same sweep again to go on.",
+            ) from error  # fmt: skip
+        order = {id(job): index for index, job in enumerate(todo)}
+        data = sweep_table.write(sweep, sorted(ended, key=lambda pair: order[id(pair[0])]), place=place)
+    if data["failed"]:
+        raise RunFailed(
+            f"{data['failed']} of {len(todo)} cells of {place.name} failed.",
+            hint=f"{place}/logs says why; started again, the sweep tries them again.", data=data,
+        )  # fmt: skip
+    return data
+
+
+def _jobs(sweep: Sweep, place: Path, *, absolute: bool) -> list[Job]:
+    """Return the cells as jobs; the data are loaded once and checked before anything is made."""
+    marks: dict[str, str] = {}
+    found = []
+    root = place.resolve() if absolute else place
+    for cell in sweep.cells:
+        data = cell.settings.data
+        if data not in marks:
+            marks[data] = driver.data_mark(kind=cell.kind, settings=cell.settings, root=place)
+        if absolute:
+            cell = dataclasses.replace(
+                cell, settings=dataclasses.replace(cell.settings, data=str(Path(data).resolve()))
+            )
+        found.append(Job(cell, root, marks[data]))
+    make_directory(place)
+    return found
+
+
+def _here(todo: list[Job], *, jobs: int) -> Generator[Ended, None, None]:
+    """Yield how each job ended, ``jobs`` at a time; when this is left early, their processes save and end."""
+    stop = Event()
+    with ThreadPoolExecutor(max(jobs, 1)) as pool:
+        running = {pool.submit(run_cell, job, stop=stop): job for job in todo}
+        try:
+            for future in as_completed(running):
+                yield running[future], future.result()
+        finally:
+            stop.set()
+            for future in running:
+                future.cancel()
+
+
+def _check_metrics(sweep: Sweep, outcome: Outcome) -> None:
+    if outcome.status != "done":
+        return
+    for key in (sweep.metric, *sweep.also):
+        if sweep_table.value_of(outcome.metrics, key) is None:
+            known = [name for name in sweep_table.numbers(outcome.metrics) if name.startswith(("test.", "validation."))]
+            raise UsageError(
+                f"{sweep.name}: {outcome.run} has no metric {key!r:.60}.", hint=f"It has {', '.join(known)[:150]}."
+            )
+
+
+def _line(sweep: Sweep, job: Job, outcome: Outcome, count: int) -> str:
+    value = sweep_table.value_of(outcome.metrics, sweep.metric)
+    said = {
+        "done": f"{sweep.metric} {value:.4g}" if value is not None else "done",
+        "failed": f"failed: {outcome.error}",
+        "stopped": "stopped",
+    }[outcome.status]
+    again = "" if outcome.new else " (done before)"
+    return f"{count}/{len(sweep.cells)}  {job.cell.label}, seed {job.cell.settings.seed}: {said}{again}"
+
+
+def _about(sweep: Sweep) -> dict[str, Any]:
+    cells = [{"point": cell.point, "seed": cell.settings.seed} for cell in sweep.cells]
+    about = {"name": sweep.name, "command": sweep.command, "metric": sweep.metric, "better": sweep.better}
+    return {**about, "also": list(sweep.also), "cells": cells}
