@@ -10,10 +10,10 @@ from idlcli.cli.console import Console, Result, table
 from idlcli.cli.options import Plan, parse_seeds, runs_root
 
 PicturesOption = Annotated[
-    str, typer.Option("--out", metavar="FILE", help="File to write: .png, or .npy for the pixels as an array.")
+    str, typer.Option("--out", metavar="FILE", help="File to write: .png, .svg, or .npy for the pixels.")
 ]
 FilmOption = Annotated[
-    str, typer.Option("--out", metavar="FILE", help="File to write: .png, .npy, or .gif for a walk without an end.")
+    str, typer.Option("--out", metavar="FILE", help="File to write: .png, .svg, .npy, or .gif for an endless walk.")
 ]
 CountOption = Annotated[int, typer.Option("--count", min=1, max=100_000, help="How many faces.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed that they are drawn from.")]

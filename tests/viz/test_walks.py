@@ -50,7 +50,7 @@ def test_a_walk_has_both_ends_of_every_part_and_may_close():
 IMAGES = rng(0, "images").integers(0, 256, (5, 8, 8, 3)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.npy", "a.gif", "deep/er/a.PNG"])
+@pytest.mark.parametrize("name", ["a.png", "a.svg", "a.npy", "a.gif", "deep/er/a.PNG", "a.SVG"])
 def test_the_same_pictures_give_the_same_file(name, tmp_path):
     for folder in ("one", "two"):
         pictures.write(tmp_path / folder / name, IMAGES, columns=2)
