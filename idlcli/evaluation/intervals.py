@@ -24,6 +24,7 @@ def by_glyph(right: np.ndarray, *, glyphs: np.ndarray, seed: int) -> tuple[float
     ``glyphs`` int (N, T) says which glyphs each answer was read from, -1 where there was nothing to read. Each
     resample draws the distinct glyphs with replacement and weighs an answer by the product of how often its glyphs
     were drawn (the pigeonhole bootstrap, Owen 2007): an illegible digit image spoils many answers, and counts once.
+    Never narrower than :func:`of_share`: where all answers are right, resamples know of no doubt.
     """
     distinct, places = np.unique(glyphs, return_inverse=True)
     places, read = places.reshape(glyphs.shape), glyphs >= 0
@@ -34,5 +35,6 @@ def by_glyph(right: np.ndarray, *, glyphs: np.ndarray, seed: int) -> tuple[float
         weights = np.where(read, drawn[places], 1.0).prod(axis=1)
         if weights.sum():
             shares.append(float((weights * right).sum() / weights.sum()))
-    low, high = np.quantile(shares, [0.025, 0.975])
-    return float(low), float(high)
+    drawn_low, drawn_high = np.quantile(shares, [0.025, 0.975])
+    low, high = of_share(right)
+    return min(low, float(drawn_low)), max(high, float(drawn_high))

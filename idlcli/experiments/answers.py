@@ -65,9 +65,10 @@ class Answers:
     def interval(self, *, seed: int) -> dict[str, Any]:
         """Return the 95% interval of ``exact``: Wilson's, or clustered by digit image where images were read."""
         if self.glyphs is None:
-            return {"low": of_share(self.right)[0], "high": of_share(self.right)[1], "method": "wilson"}
-        low, high = by_glyph(self.right, glyphs=self.glyphs, seed=seed)
-        return {"low": low, "high": high, "method": "bootstrap over digit images"}
+            (low, high), method = of_share(self.right), "wilson"
+        else:
+            (low, high), method = by_glyph(self.right, glyphs=self.glyphs, seed=seed), "bootstrap over digit images"
+        return {"low": low, "high": high, "method": method}
 
     def errors(self) -> dict[str, Any]:
         """Return Table 3's breakdown of the wrong answers."""

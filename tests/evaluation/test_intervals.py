@@ -48,5 +48,12 @@ def test_what_was_not_read_does_not_count():
     with_blanks = np.concatenate([glyphs, np.full((len(glyphs), 1), -1)], axis=1)
     low, high = by_glyph(right, glyphs=with_blanks, seed=0)
     assert low < right.mean() < high
-    assert by_glyph(np.ones(50, bool), glyphs=glyphs[:50], seed=0) == (1.0, 1.0)
     assert by_glyph(right, glyphs=glyphs, seed=3) == by_glyph(right, glyphs=glyphs, seed=3)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_fifty_of_fifty_is_not_certainty(right):
+    everything = np.full(50, right)
+    found = by_glyph(everything, glyphs=np.arange(200).reshape(50, 4), seed=0)
+    assert found == of_share(everything)
+    assert 0.05 < found[1] - found[0] < 0.1

@@ -1,5 +1,6 @@
 """The judge: trained on the train pool, scored on a pool that trains nothing, and resumed to the bit."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -56,3 +57,33 @@ def test_a_judge_broken_off_and_resumed_is_the_same_to_the_bit(settings, tmp_pat
     prepared = judge.prepare(settings)
     assert (result["train"]["n"], result["test"]["n"]) == (len(prepared.train), len(prepared.test))
     assert np.isfinite(result["test"]["loss"])
+
+
+def test_a_judge_is_trained_once_for_its_settings_and_its_data(settings, built_arithmetic, arithmetic_data, tmp_path):
+    """One that is there is taken, one that stopped goes on, and another seed or other data have their own."""
+
+    def obtain(**changes):
+        return driver.obtain(kind="judge", settings=dataclasses.replace(settings, **changes), root=tmp_path / "runs")
+
+    first = obtain()
+    assert obtain().path == first.path
+    assert obtain(data=str(arithmetic_data)).path == first.path, "the same data, wherever they lie"
+    assert obtain(seed=1).path != first.path
+    assert obtain(epochs=1).path not in (first.path, obtain(seed=1).path)
+    kept = (first.path / "metrics.json").read_bytes()
+    (first.path / "metrics.json").unlink()  # as if it had been stopped after its last epoch
+    assert obtain().path == first.path
+    assert (first.path / "metrics.json").read_bytes() == kept
+    manifest = arithmetic_data / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"seed": 0', '"seed": 7'))
+    assert obtain(data=str(arithmetic_data)).path != first.path
+
+
+def test_a_judge_reads_whatever_else_is_read_beside_it(settings, built_arithmetic, tmp_path):
+    reader = judge.Judge(driver.obtain(kind="judge", settings=settings, root=tmp_path / "runs"))
+    images = np.load(built_arithmetic / "glyphs.npy")[:40].reshape(20, 2, 28, 28).astype(np.float32) / 255
+    together = reader.read(images)
+    assert together.shape == (20, 2, len(reader.alphabet))
+    assert np.allclose(reader.read(images[3, 1]), together[3, 1], atol=1e-5)
+    assert reader.features(images[:, 0]).shape[0] == 20
+    assert reader.score["digits"] < reader.score["n"]
