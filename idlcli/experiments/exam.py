@@ -15,6 +15,7 @@ from idlcli.experiments.answers import Answers, predict
 from idlcli.experiments.handwriting import Hand
 from idlcli.experiments.scenarios import ImageText, Scenario, TextImage
 from idlcli.experiments.solver import Solver
+from idlcli.experiments.strips import strip_of
 from idlcli.files import write_text
 from idlcli.viz import confusion, strips
 
@@ -85,7 +86,7 @@ def _pictures(solver: Solver, scenario: Scenario, answers: Answers, *, other: bo
         else:
             confusion.draw(counts=read, classes=solver.queries.alphabet, path=files[-1], columns="read as")
     order = np.argsort(answers.right, kind="stable")[:SHOWN]
-    rows = seq2seq.strip_of(scenario, answers.take(order))
+    rows = strip_of(scenario, answers.take(order))
     if rows:
         files.append(plots / f"answers{suffix}.png")
         strips.draw(rows, path=files[-1])

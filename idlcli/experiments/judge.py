@@ -197,10 +197,13 @@ def extractor(run: Run) -> Extractor:
     return Extractor("judge", "glyphs", sha256_of_file(weights), f"{SIDE}x{SIDE} none", extract)
 
 
-def obtain(*, data: str, seed: int, backend: str, root: Path, reporter: Reporter | None) -> Judge:
-    """Return the judge of a data set and a seed: the recipe `best`, trained once under ``root``."""
-    settings = resolve(
-        JudgeSettings, command="judge train", flags={"data": data, "seed": seed, "backend": backend}, environ={},
-        recipe="best",
-    ).settings  # fmt: skip
+def obtain(
+    *, data: str, seed: int, backend: str, root: Path, reporter: Reporter | None, width: int | None = None
+) -> Judge:
+    """Return the judge of a data set and a seed: the recipe `best`, trained once under ``root``.
+
+    One of another ``width`` has weights of its own: whoever learns to write by it can be judged by the first.
+    """
+    flags = {"data": data, "seed": seed, "backend": backend, **({} if width is None else {"width": width})}
+    settings = resolve(JudgeSettings, command="judge train", flags=flags, environ={}, recipe="best").settings
     return Judge(driver.obtain(kind="judge", settings=settings, root=root, reporter=reporter))

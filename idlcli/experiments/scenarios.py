@@ -44,6 +44,12 @@ class TextText:
         carry, order = hints(self.queries)
         return {"carry": carry, "order": order}
 
+    @property
+    def is_read_over(self) -> bool:
+        """Whether a reader looks over the writer's shoulder in training."""
+        writes = self.settings.mode == "text-image" and self.settings.architecture == "columns"
+        return writes and self.settings.style_size > 0 and self.settings.legible_weight > 0
+
     def build(self) -> Any:
         """Return the untrained model, its weights drawn from the seed."""
         import keras
@@ -146,10 +152,10 @@ class TextImage(TextText):
         if self.settings.architecture == "repeat":
             return self.asked(rows), written
         nothing = np.zeros(characters.shape, np.float32)
-        return (
-            {"query": self.asked(rows), "written": written},
-            {**self.heads(rows), "image": written, "divergence": nothing},
-        )
+        heads = {**self.heads(rows), "image": written, "divergence": nothing}
+        if self.is_read_over:
+            heads["legible"] = characters.astype(np.int32)
+        return {"query": self.asked(rows), "written": written}, heads
 
     @functools.cached_property
     def _fixed(self) -> np.ndarray:

@@ -1,7 +1,9 @@
 """The arithmetic experiment: settings in; data, model, training and artefacts; metrics out."""
 
 import dataclasses
+import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,8 @@ from idlcli.experiments.answers import Answers
 from idlcli.experiments.driver import fingerprint
 from idlcli.experiments.handwriting import Hand, hand_of
 from idlcli.experiments.judge import Judge
-from idlcli.experiments.scenarios import ImageText, Scenario, TextImage, scenario_of
+from idlcli.experiments.scenarios import Scenario, TextImage, scenario_of
+from idlcli.experiments.strips import strip_of
 from idlcli.files import write_json, write_text
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -112,12 +115,16 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     settings, queries = prepared.settings, prepared.arithmetic.queries
     write_json(run.path / "split.json", {name: side.tolist() for name, side in prepared.sides.items()})
     judge = prepared.judge
+    obtain = functools.partial(
+        judging.obtain, data=settings.data, seed=settings.seed, backend=settings.backend, root=run.path.parent,
+        reporter=reporter,
+    )  # fmt: skip
     if settings.mode == "text-image" and judge is None:
-        judge = judging.obtain(
-            data=settings.data, seed=settings.seed, backend=settings.backend, root=run.path.parent, reporter=reporter
-        )
+        judge = obtain()
     scenario = scenario_of(settings, queries, hand=prepared.hand, judge=judge)
     task = _task(scenario, prepared, run)
+    if scenario.is_read_over:
+        _teach_to_read(task.model, obtain)
     progress = fit(task, run=run, reporter=reporter)
     if task.best and progress.best_epoch is not None:
         checkpoint.load(run.path / "checkpoints" / "best.safetensors", task.model, optimizer=False)
@@ -201,6 +208,13 @@ def _task(scenario: Scenario, prepared: Prepared, run: Run) -> "Task":
     )  # fmt: skip
 
 
+def _teach_to_read(model: Any, obtain: Callable[..., Judge]) -> None:
+    """Give the reader in a model the weights of a judge of its own width, which never judges."""
+    from idlcli.models import columns, glyph_writer
+
+    glyph_writer.reader_of(model).set_weights(obtain(width=columns.READER_WIDTH).model.get_weights())
+
+
 def _best(settings: Seq2seqSettings) -> str | None:
     """Return the metric of the log whose largest value marks the epoch that counts, or None: the last one does."""
     if settings.keep == "last":
@@ -219,29 +233,6 @@ def compiled(scenario: Scenario, optimizer: Any) -> Any:
         pixels=settings.loss if is_plain and settings.mode == "text-image" else "",
     )  # fmt: skip
     return model
-
-
-def strip_of(scenario: Scenario, answers: Answers) -> "list[strips.Row] | None":
-    """Return queries and answers as rows of pictures and words, or None where nothing is a picture."""
-    asked = scenario.queries.text(scenario.queries.queries[answers.rows])
-    truth = scenario.queries.text(scenario.queries.answers[answers.rows])
-    if isinstance(scenario, ImageText) and answers.glyphs is not None:
-        shown = scenario.hand.bank.images[np.where(answers.glyphs < 0, _blank_glyph(scenario), answers.glyphs)]
-        said = [f"= {text}" for text in answers.texts]
-        return [
-            strips.Row(before="", images=images, after=text, right=bool(right))
-            for images, text, right in zip(shown, said, answers.right, strict=True)
-        ]
-    if answers.images is not None:
-        return [
-            strips.Row(before=f"{query} =", images=images, after=f"({text})", right=bool(right))
-            for query, text, images, right in zip(asked, truth, answers.images, answers.right, strict=True)
-        ]
-    return None
-
-
-def _blank_glyph(scenario: ImageText) -> int:
-    return int(np.flatnonzero(scenario.hand.bank.labels == scenario.hand.blank)[0])
 
 
 def uses_jit(settings: Seq2seqSettings) -> bool:

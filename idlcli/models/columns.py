@@ -18,6 +18,8 @@ from idlcli.models.layers import EachGlyph, NoisyLSTM, OneHot
 from idlcli.settings.seq2seq import Seq2seqSettings
 
 EMBEDDING = 32
+READER_WIDTH = 16
+"""Filters of the network that reads what is written in drawn styles, in training: half the judge's."""
 
 
 def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -> keras.Model:
@@ -26,7 +28,8 @@ def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) 
     text-text: query int (B, 2 * digits + 1) -> the outputs of :func:`core`.
     image-text: glyphs float (B, 2 * digits + 1, 28, 28) -> the same, and glyph: logits (B, 2 * digits + 1, symbols).
     text-image: query, and the glyphs of the answer, written (B, slots, 28, 28), which only the training looks at ->
-    the same, and image: logits of pixels (B, slots, 28, 28), and divergence: KL in nats of each glyph (B, slots).
+    the same, and image: logits of pixels (B, slots, 28, 28), and divergence: KL in nats of each glyph (B, slots); where
+    its loss has a weight, also legible: what a reader makes of the answer in a drawn style, (B, slots, symbols).
     """
     width, symbols = 2 * digits + 1, len(alphabet)
     solve = core(settings, alphabet=alphabet, digits=digits, slots=slots)
@@ -43,14 +46,13 @@ def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) 
     justify = Justify(blank=alphabet.index(" "), name="justify")
     characters = justify(ops.softmax(outputs["answer"]))
     written = keras.Input((slots, 28, 28), name="written")
-    image, divergence = glyph_writer.build(
-        symbols=symbols, style=settings.style_size, width=settings.writer_width, slots=slots
+    legible = settings.style_size and settings.legible_weight
+    reader = glyph_classifier.build(classes=symbols, width=READER_WIDTH, dropout=0.0) if legible else None
+    wrote = glyph_writer.build(
+        symbols=symbols, style=settings.style_size, width=settings.writer_width, slots=slots, reader=reader
     )([characters, written])
-    return keras.Model(
-        {"query": query, "written": written},
-        {**outputs, "image": image, "divergence": divergence},
-        name="columns_text_image",
-    )
+    outputs |= dict(zip(("image", "divergence", "legible"), wrote, strict=False))
+    return keras.Model({"query": query, "written": written}, outputs, name="columns_text_image")
 
 
 @functools.lru_cache(maxsize=1)
@@ -127,6 +129,8 @@ def losses(settings: Seq2seqSettings) -> tuple[dict[str, Any], dict[str, float]]
     if settings.mode == "text-image":
         heads["image"] = (bits, settings.image_weight)
         heads["divergence"] = (glyph_writer.mean_divergence, settings.image_weight * settings.kl_weight / 28**2)
+        if settings.style_size and settings.legible_weight:
+            heads["legible"] = (characters, settings.image_weight * settings.legible_weight / 28**2)
     return {name: loss for name, (loss, _) in heads.items()}, {name: weight for name, (_, weight) in heads.items()}
 
 

@@ -1,7 +1,8 @@
 """A conditional variational autoencoder (Sohn et al. 2015) that writes by hand: which character, in which style.
 
 In training, the style of each glyph is inferred from a real one of the character; afterwards it is drawn from N(0, I),
-so that one answer comes in as many hands as are asked for.
+so that one answer comes in as many hands as are asked for. Few glyphs fill that space thinly, and what lies between
+them is easily no character at all: a reader, which is trained before and stays as it is, may look at drawn styles too.
 """
 
 from typing import Any
@@ -12,11 +13,13 @@ from keras import layers, ops
 from idlcli.models.layers import EachGlyph
 
 
-def build(*, symbols: int, style: int, width: int, slots: int) -> keras.Model:
+def build(*, symbols: int, style: int, width: int, slots: int, reader: keras.Model | None = None) -> keras.Model:
     """Return the network in training: characters (B, slots, symbols), glyphs (B, slots, 28, 28) -> logits and KL.
 
     Characters are distributions, glyphs are float in [0, 1]. The outputs are logits of pixels (B, slots, 28, 28) and
-    the KL divergence of each glyph's style from N(0, I), in nats, (B, slots); with ``style`` 0 there is none.
+    the KL divergence of each glyph's style from N(0, I), in nats, (B, slots); with ``style`` 0 there is none. With a
+    ``reader``, glyphs (B, 28, 28) -> logits (B, symbols), a third output is what it reads where an answer is written
+    in a drawn style, (B, slots, symbols); the reader's weights do not move.
     """
     characters = keras.Input((slots, symbols), name="characters")
     glyphs = keras.Input((slots, 28, 28), name="glyphs")
@@ -26,9 +29,15 @@ def build(*, symbols: int, style: int, width: int, slots: int) -> keras.Model:
         return keras.Model([characters, glyphs], [image, 0.0 * ops.sum(characters, axis=-1)], name="writer")
     seen = EachGlyph(encoder(style=style, width=width), name="eye")(glyphs)
     code = layers.Dense(2 * style, name="posterior")(ops.concatenate([seen, characters], axis=-1))
-    drawn, divergence = Style(name="style")(code)
-    image = EachGlyph(pen, name="pen")(ops.concatenate([characters, drawn], axis=-1))
-    return keras.Model([characters, glyphs], [image, divergence], name="writer")
+    inferred, divergence = Style(name="style")(code)
+    write = EachGlyph(pen, name="pen")
+    outputs = [write(ops.concatenate([characters, inferred], axis=-1)), divergence]
+    if reader is not None:
+        reader.trainable = False
+        drawn = DrawnStyle(style, name="drawn_style")(characters)
+        written = ops.sigmoid(write(ops.concatenate([characters, drawn], axis=-1)))
+        outputs.append(EachGlyph(reader, name="reader")(written))
+    return keras.Model([characters, glyphs], outputs, name="writer")
 
 
 def decoder(*, symbols: int, style: int, width: int) -> keras.Model:
@@ -61,6 +70,11 @@ def pen_of(model: keras.Model) -> keras.Model:
     return writer.get_layer("pen").network
 
 
+def reader_of(model: keras.Model) -> keras.Model:
+    """Return the reader inside a model that holds one made by :func:`build` as ``writer``."""
+    return model.get_layer("writer").get_layer("reader").network
+
+
 def mean_divergence(_: Any, divergence: Any) -> Any:
     """Return the mean KL divergence of a glyph in each answer, nats (B,): a loss that needs no target."""
     return ops.mean(divergence, axis=-1)
@@ -84,3 +98,27 @@ class Style(layers.Layer):
     def compute_output_shape(self, shape: Any) -> Any:
         """Return the shapes of the styles and of the divergences."""
         return (*shape[:-1], shape[-1] // 2), tuple(shape[:-1])
+
+
+@keras.saving.register_keras_serializable("idlcli")
+class DrawnStyle(layers.Layer):
+    """Draws a style from N(0, I) for each answer: (B, T, anything) -> (B, T, style), the same at every T."""
+
+    def __init__(self, style: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.style = style
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, characters: Any) -> Any:
+        """Return the drawn styles."""
+        shape = (ops.shape(characters)[0], 1, self.style)
+        drawn = keras.random.normal(shape, seed=self.seed_generator, dtype=self.compute_dtype)
+        return ops.repeat(drawn, characters.shape[1], axis=1)
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        """Return (B, T, style)."""
+        return (*shape[:2], self.style)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this layer again."""
+        return {**super().get_config(), "style": self.style}

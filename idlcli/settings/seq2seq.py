@@ -126,6 +126,10 @@ class Seq2seqSettings(TrainSettings):
         1.0, "Weight of the KL divergence of the handwriting's code from N(0, I).",
         low=0, high=100, only=STYLED, group="Loss",
     )  # fmt: skip
+    legible_weight: float = setting(
+        0.0, "Weight of the loss by which a second, smaller judge reads answers in drawn handwritings, in nats a glyph.",
+        low=0, high=1000, only=STYLED, group="Loss",
+    )  # fmt: skip
     eval_every: int = setting(
         1,
         "Epochs between two looks at the test queries; the last epoch always has one.",
