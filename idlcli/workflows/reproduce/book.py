@@ -164,6 +164,10 @@ class Book:
         """Every entry by its id, in the report's order."""
         return {entry.id: entry for section in self.sections for entry in section.entries}
 
+    def contradictions(self, id: str) -> list[str]:
+        """Return what the report contradicts itself in, of an entry."""
+        return [one.text for section in self.sections for one in section.contradictions if id in one.cells]
+
     def select(self, words: Sequence[str]) -> dict[str, Entry]:
         """Return the entries that ``words`` mean: ids, beginnings of ids (``table2``), or sections; none: all.
 

@@ -5,9 +5,8 @@ run's metrics, so that a reproduction that is started again does not take it aga
 """
 
 import dataclasses
-import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ def _layers(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
     """Return what a layer of each class is configured with: kernel, strides, padding; all, where they differ."""
     found: dict[str, dict[str, str]] = {}
     for network in architecture.networks(run).values():
-        for layer in network._flatten_layers():
+        for layer in _within(network):
             for key in ("kernel_size", "strides", "padding"):
                 value = getattr(layer, key, None)
                 if value is not None:
@@ -88,6 +87,13 @@ def _layers(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
                     known = found.setdefault(type(layer).__name__, {})
                     known[key] = said if known.get(key, said) == said else f"{known[key]}, {said}"
     return found
+
+
+def _within(model: Any) -> Iterator[Any]:
+    """Yield every layer in a model, those that others wrap or hold among them."""
+    for layer in getattr(model, "layers", None) or filter(None, [getattr(model, "layer", None)]):
+        yield layer
+        yield from _within(layer)
 
 
 def _kept(folder: str, name: str) -> Callable[[Run, Bench, Path], dict[str, Any]]:
@@ -151,4 +157,4 @@ def copy(picture: Path, out: Path) -> None:
 
 def is_instrument(source: str) -> bool:
     """Whether a metric's first word names an instrument."""
-    return re.fullmatch("[a-z]+", source) is not None and source in INSTRUMENTS
+    return source in INSTRUMENTS

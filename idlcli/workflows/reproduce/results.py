@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from idlcli.errors import DataError
+from idlcli.errors import IdlError, Interrupted
 from idlcli.runs import Run
 from idlcli.viz import curves
 from idlcli.workflows.reproduce import instruments, plan, verdicts
@@ -95,12 +95,15 @@ def result(entry: Entry, shop: Shop) -> dict[str, Any]:
     """Return what the contract says of an entry, and more of it."""
     try:
         found = {Cell: _cell, Claim: _claim, Figure: _figure}[type(entry)](entry, shop)  # type: ignore[operator]
-    except DataError as error:  # a run whose files cannot be read is no reason to say nothing of the others
+    except Interrupted:
+        raise
+    except IdlError as error:  # what cannot be had of one entry is no reason to say nothing of the others
         found = _nothing(not_judged(error.message))
     verdict = found.pop("verdict")
     return {
         "id": entry.id, "kind": type(entry).__name__.lower(), "what": entry.what, **found,
         "verdict": verdict.word, "why": verdict.why, "notes": list(entry.notes),
+        "contradictions": shop.book.contradictions(entry.id),
     }  # fmt: skip
 
 

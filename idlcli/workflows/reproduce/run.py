@@ -74,6 +74,8 @@ def _train(
         with Family() as family:
             for one, job in group:
                 outcome = run_cell(job, stop=stop, train=family.train if len(group) > 1 else None)
+                if outcome.status == "stopped":
+                    return
                 with lock:
                     ended.append((one, outcome))
                     say(_line(one, outcome, len(ended), len(plans)))
