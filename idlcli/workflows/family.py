@@ -34,11 +34,7 @@ class Family:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._process is not None:
-            assert self._process.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
-            self._process.wait()
+        self._end()
 
     def train(self, job: Job, run: Run | None, stop: threading.Event) -> tuple[int, str]:
         """Train a job, or go on with its ``run``; return an exit status and what went wrong: what run_cell asks for."""
@@ -55,6 +51,7 @@ class Family:
 
     def _running(self, job: Job) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
+            self._end()
             make_directory(job.root / "logs")
             with open(job.root / "logs" / "families.log", "ab") as said:
                 self._process = subprocess.Popen(  # -P: what lies in the working directory is not imported
@@ -63,6 +60,16 @@ class Family:
                 )  # fmt: skip
             self._heard = b""
         return self._process
+
+    def _end(self) -> None:
+        """Let the process end: there is nothing more to be read."""
+        if self._process is not None:
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+            self._process.wait()
+            self._process.stdout.close()
 
     def _answer(self, process: "subprocess.Popen[bytes]", stop: threading.Event) -> tuple[int, str]:
         """Wait for the answer to one job; when ``stop`` is set, ask the process to save and end."""

@@ -151,10 +151,15 @@ def test_a_signal_ends_it_with_how_to_go_on(made, monkeypatch):
     assert "same reproduction again" in caught.value.hint
 
 
-def test_layers_are_found_wherever_they_are(written_runs, keras_engine):
-    (run,) = (Run(path) for path in written_runs.glob("*-writer"))
-    bench = instruments.Bench(root=written_runs, data={}, quick=True, cache=None)
-    found = instruments._layers(run, bench, Path("unused.png"))
+def test_the_layers_that_write_glyphs_are_those_of_table_5(monkeypatch, tmp_path, keras_engine):
+    from idlcli.models import seq2seq
+    from idlcli.settings import Seq2seqSettings
+
+    settings = Seq2seqSettings(mode="text-image", units=4, writer_width=4)
+    model = seq2seq.build(settings, alphabet="0123456789+- ", digits=2, slots=3)
+    monkeypatch.setattr(instruments.architecture, "networks", lambda run: {"model": model})
+    bench = instruments.Bench(root=tmp_path, data={}, quick=True, cache=None)
+    found = instruments._layers(Run(tmp_path), bench, tmp_path / "unused.png")
     assert found["Conv2DTranspose"] == {"kernel_size": "3x3", "strides": "2x2", "padding": "same"}
 
 
@@ -227,3 +232,28 @@ def test_a_family_that_is_killed_is_one_failure_and_the_next_is_trained(tmp_path
         assert "nowhere" in error
         code, error = one.train(job, None, threading.Event())
         assert code == 3, "the same process goes on after a failure"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_training_in_a_family_ends_as_one_alone(built_arithmetic, built_faces, tmp_path, keras_engine):
+    """The second training of a process, after one of another kind, is to the bit what it is by itself."""
+    import threading
+
+    from idlcli.experiments import driver
+    from idlcli.settings import CaeSettings, Seq2seqSettings
+    from idlcli.workflows import family
+    from idlcli.workflows.cells import Job
+    from idlcli.workflows.sweep_file import Cell
+
+    faces = CaeSettings(data=str(built_faces), epochs=1, width=2, depth=2, codes=3, backend=keras_engine)
+    sums = Seq2seqSettings(
+        data=str(built_arithmetic), epochs=2, units=4, batch_size=25, jit="off", backend=keras_engine
+    )  # fmt: skip
+    with family.Family() as one:
+        for command, settings in (("cae train", faces), ("seq2seq train", sums)):
+            job = Job(Cell(command, {}, settings), tmp_path / "together", "mark")
+            assert one.train(job, None, threading.Event()) == (0, "")
+    together = next(run for run in list_runs(tmp_path / "together") if run.kind == "seq2seq")
+    alone = Run(Path(driver.start(kind="seq2seq", settings=sums, root=tmp_path / "alone", name=None)["run"]))
+    for name in ("checkpoints/last.safetensors", "metrics.json", "predictions.csv"):
+        assert (together.path / name).read_bytes() == (alone.path / name).read_bytes(), name

@@ -60,7 +60,7 @@ def _map(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
         conditions=bench.conditions, progress=lambda what: lambda done, total: None,
     )  # fmt: skip
     likeness = found["likeness"]
-    return {"alike": likeness["alike"], "by_chance": likeness["by_chance"][1], "said": found["said"]}
+    return {"alike": likeness["alike"], "chance": likeness["by_chance"][1], "said": found["said"]}
 
 
 def _grid(run: Run, bench: Bench, out: Path) -> dict[str, Any]:

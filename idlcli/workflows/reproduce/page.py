@@ -19,6 +19,7 @@ TAG = "here"
 """What the page's own directory is called among places."""
 WORDS = ("better", "agrees", "differs", "not judged")
 MARKS = {"better": "✓✓", "agrees": "✓", "differs": "✗", "not judged": "·"}
+LEGEND = ", ".join(f"{mark} {word}" for word, mark in MARKS.items())
 ORDER_OF_CLAIMS = {"differs": 0, "agrees": 1, "better": 1, "not judged": 2}
 
 Results = Mapping[str, dict[str, Any]]
@@ -83,9 +84,13 @@ def _refuted(results: Results) -> list[Section]:
     found = [one for one in results.values() if one["kind"] == "claim" and one["verdict"] == "differs"]
     if not found:
         return []
-    rows = [[Cell(one["what"]), _evidence(one), Cell(_sentence(one["why"]))] for one in found]
+    rows = [[Cell(one["what"]), _evidence(one), Cell(_sentence(one["why"])), Cell(one["id"])] for one in found]
     return [
-        Section("refuted", "Claims that do not hold here", [Table("Claims", ["claim", "measured", "evidence"], rows)])
+        Section(
+            "refuted",
+            "Claims that do not hold here",
+            [Table("Claims", ["the report says", "measured", "evidence", "entry"], rows)],
+        )
     ]
 
 
@@ -94,7 +99,7 @@ def _section(section: books.Section, results: Results, place: Path) -> Section:
     for table in section.tables:
         if any(id in results for id in table.places.values()):
             blocks.append(_layout(table, results))
-            blocks.append(_details(f"{table.id.capitalize()}, number by number", table.places.values(), results))
+            blocks.append(_details(f"{table.caption.split(':')[0]}, number by number", table.places.values(), results))
     in_tables = {id for table in section.tables for id in table.places.values()}
     found = [results[entry.id] for entry in section.entries if entry.id in results]
     sentences = [one["id"] for one in found if one["kind"] == "cell" and one["id"] not in in_tables]
@@ -103,15 +108,15 @@ def _section(section: books.Section, results: Results, place: Path) -> Section:
     claims = sorted((one for one in found if one["kind"] == "claim"), key=lambda one: ORDER_OF_CLAIMS[one["verdict"]])
     if claims:
         rows = [
-            [Cell(one["what"], None, " ".join(one["notes"])), _evidence(one), _verdict(one),
-             Cell(_sentence(one["why"])), Cell(one["command"])]
+            [Cell(one["what"], None, " ".join(one["notes"])), _evidence(one), _verdict(one, why=True),
+             Cell(one["command"])]
             for one in claims
         ]  # fmt: skip
-        blocks.append(Table("Claims", ["the report says", "measured", "verdict", "evidence", "command"], rows))
+        blocks.append(Table("Claims", ["the report says", "measured", "verdict", "command"], rows))
     blocks += _figures([one for one in found if one["kind"] == "figure"], place)
     said = [one.text for one in section.contradictions if any(id in results for id in one.cells)]
     if said:
-        blocks.append(Notes([f"The report contradicts itself. {text}" for text in said]))
+        blocks.append(Notes([f"Contradiction: {text}" for text in said]))
     if blocks and section.about:
         blocks.insert(0, Words(section.about))
     return Section(section.id, section.title, blocks)
@@ -126,26 +131,29 @@ def _layout(table: books.Table, results: Results) -> Table:
             for j in range(len(table.columns))
         ]
         rows.append([Cell(name), *cells])
-    about = f"Ours with the paper recipe, below it the report's. {table.about}".strip()
+    about = f"Ours with the paper recipe, below it the report's: {LEGEND}. {table.about}".strip()
     return Table(table.caption, ["", *table.columns], rows, about=about)
 
 
 def _both(one: dict[str, Any]) -> Cell:
     ours = _ours(one, "paper")
-    return Cell(f"{ours.text} {MARKS[one['verdict']]}", ours.value, f"report {_told(one).text}")
+    return Cell(
+        f"{ours.text} {MARKS[one['verdict']]}",
+        ours.value,
+        ", ".join(filter(None, [ours.note, f"report {_told(one).text}"])),
+    )
 
 
 def _details(caption: str, ids: Iterable[str], results: Results, *, folded: bool = True) -> Table:
     rows = []
     for one in (results[id] for id in ids if id in results):
-        notes = " ".join([*one["notes"], _sentence(one["why"])])
         difference = one["difference"]
         gap = NOTHING if difference is None else Cell(_signed(difference), difference)
         rows.append(
             [Cell(one["what"], None, one["id"]), _told(one), _ours(one, "paper"), gap, _ours(one, "best"),
-             Cell(f"{MARKS[one['verdict']]} {one['verdict']}"), Cell(notes), Cell(one["command"])]
+             _verdict(one, why=True), Cell(one["command"])]
         )  # fmt: skip
-    header = ["what", "report", "paper recipe", "difference", "best recipe", "verdict", "why", "command"]
+    header = ["what", "report", "paper recipe", "difference", "best recipe", "verdict", "command"]
     return Table(caption, header, rows, folded=folded)
 
 
@@ -188,8 +196,9 @@ def _signed(value: float) -> str:
     return f"{'+' if value > 0 else '−' if value < 0 else ''}{spelt(abs(value))}"
 
 
-def _verdict(one: dict[str, Any]) -> Cell:
-    return Cell(f"{MARKS[one['verdict']]} {one['verdict']}")
+def _verdict(one: dict[str, Any], *, why: bool = False) -> Cell:
+    said = " ".join([_sentence(one["why"]), *(one["notes"] if one["kind"] == "cell" else [])]) if why else ""
+    return Cell(f"{MARKS[one['verdict']]} {one['verdict']}", None, said)
 
 
 def _sentence(text: str) -> str:
@@ -202,9 +211,8 @@ def _figures(found: Sequence[dict[str, Any]], place: Path) -> list[Block]:
     shown = []
     for one in found:
         for file, caption in zip(one.get("files", ()), one.get("captions", ()), strict=True):
-            said = one["what"] if caption == one["what"] else f"{one['what']}: {caption}"
             try:
-                shown.append(pictures.read(place / file, inside=place, caption=" ".join([said, *one["notes"]])))
+                shown.append(pictures.read(place / file, inside=place, caption=" ".join([caption, *one["notes"]])))
             except DataError as error:
                 missing.append(error.message)
         if not one.get("files"):

@@ -149,7 +149,7 @@ class _Reader:
 
         What a row says as a list is for its columns one by one.
         """
-        _only(table, {"id", "caption", "about", "training", "column", "row"}, table["id"])
+        _only(table, {"id", "name", "caption", "about", "training", "column", "row"}, table["id"])
         cells, places = [], {}
         for i, row in enumerate(table["row"]):
             _only(row, CELL, f"{table['id']}: a row")
@@ -159,7 +159,7 @@ class _Reader:
                 own = {key: value[j] if isinstance(value, list) else value for key, value in row.items()}
                 base = {"training": table["training"]} if "training" in table else {}
                 id = "-".join(filter(None, [table["id"], row.get("id"), column.get("id")]))
-                cells.append(self.cell({**base, **column, **own, "id": id}, f"{row['name']}: {column['name']}"))
+                cells.append(self.cell({**base, **column, **own, "id": id}, _named(table, row, column)))
                 places[i, j] = id
         columns = tuple(column["name"] for column in table["column"])
         rows = tuple(row["name"] for row in table["row"])
@@ -218,6 +218,12 @@ class _Reader:
         for key in metric.split(" + "):
             _known(key.split(".")[0], allowed, f"{what}: metric {shorten(key)}")
         return Quantity(metric, told.get("unit", ""), training, data, against, sign)
+
+
+def _named(table: Mapping[str, Any], row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
+    """Return what a cell is called by itself, e.g. ``Text to text, 25-75: test accuracy``."""
+    name = column["name"] if column["name"].isupper() or "_" in column["name"] else column["name"].lower()
+    return f"{table['name']}, {row['name']}: {name}"
 
 
 def _whole(told: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from idlcli.errors import IdlError, Interrupted
+from idlcli.report.words import ERRORS, name_of
 from idlcli.runs import Run
 from idlcli.viz import curves
 from idlcli.workflows.reproduce import instruments, plan, verdicts
@@ -161,7 +162,7 @@ def _claim(claim: Claim, shop: Shop) -> dict[str, Any]:
     gaps, others = [], []
     for other in claim.than:
         right = shop.values(other, "paper")
-        name = shop.book.trainings[other.training].what if other.training != told.training else other.metric
+        name = shop.book.trainings[other.training].what if other.training != told.training else _spoken(other.metric)
         if left and right:
             is_same = other.training == told.training
             seeds = sorted(set(left) & set(right)) if is_same else []
@@ -184,6 +185,16 @@ def _claim(claim: Claim, shop: Shop) -> dict[str, Any]:
         "best": None, "than": others, "difference": None, "verdict": verdict,
         "command": _command(shop, trainings, told.source, told), "seconds": shop.seconds(trainings, "paper"),
     }  # fmt: skip
+
+
+def _spoken(metric: str) -> str:
+    """Return what a person calls a metric that another one of the same run is held against."""
+    parts = metric.split(".")
+    if parts[0] == "log":
+        return f"{name_of(parts[2])} after the {parts[1]} epoch"
+    if parts[:2] == ["errors", "by_miss"]:
+        return f"misses of {metric.split('.', 2)[2]}"
+    return ERRORS.get(parts[1], parts[-1].replace("_", " "))
 
 
 def _command(shop: Shop, trainings: Sequence[str], source: str, told: Quantity) -> str:
@@ -223,11 +234,16 @@ def _figure(figure: Figure, shop: Shop) -> dict[str, Any]:
         ending = "" if len(runs) == 1 else f"-{side}" if len(figure.sides) > 1 else f"-{name}"
         files.append(shop.out / "figures" / f"{figure.id}{ending}.png")
         instruments.copy(picture, files[-1])
+    captions = [figure.what] * len(files)
+    if len(files) > 1:
+        told = [
+            shop.book.trainings[name].what if len(figure.trainings) > 1 else f"{side} recipe" for name, side in runs
+        ]
+        captions = [f"{figure.what}: {one}" for one in told]
     if figure.draw != "curves":
         lines += filter(None, [instruments.command(figure.draw, name, shop.bench) for name in names])
     return {
         **_nothing(not_judged("a picture: look at it")), "command": " && ".join(dict.fromkeys(lines)),
         "seconds": shop.seconds(figure.trainings, "paper"), "files": [f"figures/{file.name}" for file in files],
-        "captions": [f"{shop.book.trainings[name].what} ({side} recipe)" for name, side in runs]
-        if figure.draw != "curves" else [figure.what],
+        "captions": captions,
     }  # fmt: skip

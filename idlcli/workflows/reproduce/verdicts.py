@@ -108,9 +108,7 @@ def of_claim(relation: str, gaps: Sequence[Gap]) -> Verdict:
     if any(gap.margin is None for gap in gaps):
         return not_judged("of one run each the spread is not known")
     up = 1 if relation.endswith("higher") else -1
-    said = "; ".join(
-        f"{_signed(gap.value)} against {gap.other} (clear above {spelt(gap.margin or 0.0)})" for gap in gaps
-    )
+    said = "; ".join(_said(gap) for gap in gaps)
     with_it = [up * gap.value > (gap.margin or 0.0) for gap in gaps]
     against = [up * gap.value < -(gap.margin or 0.0) for gap in gaps]
     if relation.startswith("not "):
@@ -118,6 +116,11 @@ def of_claim(relation: str, gaps: Sequence[Gap]) -> Verdict:
     if any(against):
         return Verdict("differs", said)
     return Verdict("agrees", said) if all(with_it) else not_judged(f"too close to call: {said}")
+
+
+def _said(gap: Gap) -> str:
+    chance = f" (up to {spelt(gap.margin)} may be chance)" if gap.margin else ""
+    return f"{_signed(gap.value)} beside {gap.other}{chance}"
 
 
 def _signed(value: float) -> str:
