@@ -159,7 +159,8 @@ def _table(table: Table) -> Html:
     inner = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows))
     scroller = tag("div", inner, class_="scroll", tabindex="0", role="region", aria_label=table.caption)
     about = tag("p", table.about, class_="about") if table.about else None
-    width = "table narrow" if len(table.header) <= NARROW else "table"
+    is_narrow = len(table.header) <= NARROW and all(len(cell.text) < 2 * LONG for row in table.rows for cell in row)
+    width = "table narrow" if is_narrow else "table"
     if table.folded:
         return tag("details", tag("summary", f"{table.caption} ({len(table.rows)})"), about, scroller, class_=width)
     return tag("div", tag("h3", table.caption), about, scroller, class_=width)

@@ -113,15 +113,14 @@ def _side(what: str, told: dict[str, Any], recipes: dict[str, Any]) -> Side:
     command = _known(about["command"], COMMANDS, f"recipe {recipe}: command")
     find_recipe(command=command, name=recipe, mode=None, mode_given=False)
     keys = {field.key: field for field in fields_of(COMMANDS[command]).values()}
-    changed = {key: value for key, value in told.items() if key not in ("recipe", "data")}
+    changed = {key: value for key, value in told.items() if key not in ("recipe", "data", "epoch-seconds")}
     settings, quick = (
         {keys[_known(key, keys, f"{what}: a setting")].name: value for key, value in table.items()}
         for table in (changed, about["quick"])
     )
     data = _known(told.get("data", about["data"]), DATA, f"{what}: data")
-    return Side(
-        recipe, command, data, settings, quick, about.get("judge", ""), about["epoch-seconds"], about["quick-seconds"]
-    )
+    seconds = told.get("epoch-seconds", about["epoch-seconds"])
+    return Side(recipe, command, data, settings, quick, about.get("judge", ""), seconds, about["quick-seconds"])
 
 
 class _Reader:
@@ -222,8 +221,9 @@ class _Reader:
 
 def _named(table: Mapping[str, Any], row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
     """Return what a cell is called by itself, e.g. ``Text to text, 25-75: test accuracy``."""
-    name = column["name"] if column["name"].isupper() or "_" in column["name"] else column["name"].lower()
-    return f"{table['name']}, {row['name']}: {name}"
+    name = column["name"]
+    spoken = name if "_" in name else name[0].lower() + name[1:]
+    return f"{table['name']}, {row['name']}: {spoken}"
 
 
 def _whole(told: dict[str, Any]) -> bool:
