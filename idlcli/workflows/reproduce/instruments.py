@@ -91,7 +91,8 @@ def _layers(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
 
 def _within(model: Any) -> Iterator[Any]:
     """Yield every layer in a model, those that others wrap or hold among them."""
-    for layer in getattr(model, "layers", None) or filter(None, [getattr(model, "layer", None)]):
+    inner = (getattr(model, "network", None), getattr(model, "layer", None))
+    for layer in (*getattr(model, "layers", ()), *(one for one in inner if one is not None)):
         yield layer
         yield from _within(layer)
 

@@ -180,7 +180,7 @@ def _around(found: dict[str, Any]) -> str:
 def _evidence(one: dict[str, Any]) -> Cell:
     """Return both sides of a claim's comparison as they were measured."""
     own = _ours(one, "paper")
-    others = [_number(other["mean"], one["unit"]) for other in one["than"] if other["mean"] is not None]
+    others = [_number(other["mean"], one["unit"]) for other in one.get("than", ()) if other["mean"] is not None]
     return Cell(f"{own.text} against {', '.join(others) or '–'}", None, own.note)
 
 

@@ -19,7 +19,7 @@ from idlcli.workflows.reproduce.book import Book, Cell, Claim, Entry, SideName
 from idlcli.workflows.reproduce.data_sets import DataSet
 from idlcli.workflows.reproduce.instruments import Bench
 from idlcli.workflows.reproduce.plan import Order, Planned
-from idlcli.workflows.reproduce.results import Shop
+from idlcli.workflows.reproduce.shop import Shop
 from idlcli.workflows.sweep import here, stopping
 
 Group = Sequence[tuple[Planned, Job]]

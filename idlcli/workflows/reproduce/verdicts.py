@@ -40,7 +40,7 @@ def of_value(report: Value | None, ours: Sequence[Value], rule: Rule) -> Verdict
     if rule.name == "none" or report is None:
         return not_judged(rule.because)
     if not ours:
-        return not_judged("there is no run")
+        return not_judged("no run says it")
     numbers = [value for value in ours if isinstance(value, int | float)]
     if rule.name == "same" or isinstance(report, str) or len(numbers) < len(ours):
         same = all(value == report for value in ours)
