@@ -84,12 +84,12 @@ def _refuted(results: Results) -> list[Section]:
     found = [one for one in results.values() if one["kind"] == "claim" and one["verdict"] == "differs"]
     if not found:
         return []
-    rows = [[Cell(one["what"]), _evidence(one), Cell(_sentence(one["why"])), Cell(one["id"])] for one in found]
+    rows = [[_spoken(one), _evidence(one), *_reason(one)] for one in found]
     return [
         Section(
             "refuted",
             "Claims that do not hold here",
-            [Table("Claims", ["the report says", "measured", "evidence", "entry"], rows)],
+            [Table("Claims", ["the report says", "measured", "why", "entry"], rows)],
         )
     ]
 
@@ -107,12 +107,9 @@ def _section(section: books.Section, results: Results, place: Path) -> Section:
         blocks.append(_details("Numbers in the text", sentences, results, folded=False))
     claims = sorted((one for one in found if one["kind"] == "claim"), key=lambda one: ORDER_OF_CLAIMS[one["verdict"]])
     if claims:
-        rows = [
-            [Cell(one["what"], None, " ".join(one["notes"])), _evidence(one), _verdict(one, why=True),
-             Cell(one["command"])]
-            for one in claims
-        ]  # fmt: skip
-        blocks.append(Table("Claims", ["the report says", "measured", "verdict", "command"], rows))
+        rows = [[_spoken(one), _evidence(one), _verdict(one), *_reason(one)] for one in claims]
+        blocks.append(Table("Claims", ["the report says", "measured", "verdict", "why", "entry"], rows))
+        blocks.append(_commands("What measures these claims", claims))
     blocks += _figures([one for one in found if one["kind"] == "figure"], place)
     said = [one.text for one in section.contradictions if any(id in results for id in one.cells)]
     if said:
@@ -177,6 +174,14 @@ def _around(found: dict[str, Any]) -> str:
     return "" if found["sd"] is None else f"± {spelt(found['sd'])}, n {found['n']}"
 
 
+def _spoken(one: dict[str, Any]) -> Cell:
+    return Cell(one["what"], None, " ".join(one["notes"]))
+
+
+def _reason(one: dict[str, Any]) -> tuple[Cell, Cell]:
+    return Cell(_sentence(one["why"])), Cell(one["id"])
+
+
 def _evidence(one: dict[str, Any]) -> Cell:
     """Return both sides of a claim's comparison as they were measured."""
     own = _ours(one, "paper")
@@ -219,11 +224,15 @@ def _figures(found: Sequence[dict[str, Any]], place: Path) -> list[Block]:
             missing.append(f"{one['what']}: {one['why']}.")
     if shown:
         blocks.append(Gallery(TAG, shown))
-        rows = [[Cell(one["what"], None, one["id"]), Cell(one["command"])] for one in found if one.get("files")]
-        blocks.append(Table("What draws these figures", ["figure", "command"], rows, folded=True))
+        blocks.append(_commands("What draws these figures", [one for one in found if one.get("files")]))
     if missing:
         blocks.append(Notes(missing))
     return blocks
+
+
+def _commands(caption: str, found: Sequence[dict[str, Any]]) -> Table:
+    rows = [[Cell(one["what"], None, one["id"]), Cell(one["command"])] for one in found]
+    return Table(caption, ["entry", "command"], rows, folded=True)
 
 
 def _trainings(data: dict[str, Any]) -> Table:
