@@ -3,26 +3,23 @@
 Made from the outcome's JSON alone, beside the book's layout, so that what stands in one stands in the other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from idlcli.errors import DataError
 from idlcli.report import pictures
-from idlcli.report.content import NOTHING, Block, Cell, Content, Gallery, Notes, Section, Table, Tile, Tiles, Words
+from idlcli.report.content import Block, Cell, Content, Gallery, Notes, Section, Table, Tile, Tiles, Words
 from idlcli.report.content import cell as cell_of
 from idlcli.report.markup import clean
-from idlcli.report.words import duration, spelt
+from idlcli.report.words import duration
 from idlcli.workflows.reproduce import book as books
+from idlcli.workflows.reproduce import tables
+from idlcli.workflows.reproduce.tables import Results
 
 TAG = "here"
 """What the page's own directory is called among places."""
-WORDS = ("better", "agrees", "differs", "not judged")
-MARKS = {"better": "✓✓", "agrees": "✓", "differs": "✗", "not judged": "·"}
-LEGEND = ", ".join(f"{mark} {word}" for word, mark in MARKS.items())
 ORDER_OF_CLAIMS = {"differs": 0, "agrees": 1, "better": 1, "not judged": 2}
-
-Results = Mapping[str, dict[str, Any]]
 
 
 def compose(data: dict[str, Any], book: books.Book, *, place: Path) -> Content:
@@ -66,50 +63,37 @@ def _counts(data: dict[str, Any]) -> Tiles:
         "better": "than the report", "agrees": "with the report", "differs": "from the report",
         "not judged": "pictures, and numbers that cannot be compared",
     }  # fmt: skip
-    return Tiles([Tile(str(words.count(word)), word, about[word]) for word in WORDS])
+    return Tiles([Tile(str(words.count(word)), word, about[word]) for word in tables.MARKS])
 
 
 def _headlines(results: Results) -> list[Table]:
     found = [one for one in results.values() if one.get("headline")]
-    if not found:
-        return []
-    rows = [
-        [Cell(one["what"]), _told(one), _ours(one, "paper"), _ours(one, "best"), _verdict(one)] for one in found
-    ]  # fmt: skip
-    return [Table("The numbers that matter most", ["what", "report", "paper recipe", "best recipe", "verdict"], rows)]
+    return [tables.headlines(found)] if found else []
 
 
 def _refuted(results: Results) -> list[Section]:
     """Return what the report says and what does not hold here, with the evidence."""
     found = [one for one in results.values() if one["kind"] == "claim" and one["verdict"] == "differs"]
-    if not found:
-        return []
-    rows = [[_spoken(one), _evidence(one), *_reason(one)] for one in found]
-    return [
-        Section(
-            "refuted",
-            "Claims that do not hold here",
-            [Table("Claims", ["the report says", "measured", "why", "entry"], rows)],
-        )
-    ]
+    return [Section("refuted", "Claims that do not hold here", [tables.claims(found)])] if found else []
 
 
 def _section(section: books.Section, results: Results, place: Path) -> Section:
     blocks: list[Block] = []
     for table in section.tables:
         if any(id in results for id in table.places.values()):
-            blocks.append(_layout(table, results))
-            blocks.append(_details(f"{table.caption.split(':')[0]}, number by number", table.places.values(), results))
+            blocks.append(tables.layout(table, results))
+            blocks.append(
+                tables.details(f"{table.caption.split(':')[0]}, number by number", table.places.values(), results)
+            )
     in_tables = {id for table in section.tables for id in table.places.values()}
     found = [results[entry.id] for entry in section.entries if entry.id in results]
     sentences = [one["id"] for one in found if one["kind"] == "cell" and one["id"] not in in_tables]
     if sentences:
-        blocks.append(_details("Numbers in the text", sentences, results, folded=False))
+        blocks.append(tables.details("Numbers in the text", sentences, results, folded=False))
     claims = sorted((one for one in found if one["kind"] == "claim"), key=lambda one: ORDER_OF_CLAIMS[one["verdict"]])
     if claims:
-        rows = [[_spoken(one), _evidence(one), _verdict(one), *_reason(one)] for one in claims]
-        blocks.append(Table("Claims", ["the report says", "measured", "verdict", "why", "entry"], rows))
-        blocks.append(_commands("What measures these claims", claims))
+        blocks.append(tables.claims(claims))
+        blocks.append(tables.commands("What measures these claims", claims))
     blocks += _figures([one for one in found if one["kind"] == "figure"], place)
     said = [one.text for one in section.contradictions if any(id in results for id in one.cells)]
     if said:
@@ -117,97 +101,6 @@ def _section(section: books.Section, results: Results, place: Path) -> Section:
     if blocks and section.about:
         blocks.insert(0, Words(section.about))
     return Section(section.id, section.title, blocks)
-
-
-def _layout(table: books.Table, results: Results) -> Table:
-    """Return a table as the report has it: in each cell ours, below it the report's."""
-    rows = []
-    for i, name in enumerate(table.rows):
-        cells = [
-            _both(results[table.places[i, j]]) if table.places.get((i, j)) in results else NOTHING
-            for j in range(len(table.columns))
-        ]
-        rows.append([Cell(name), *cells])
-    about = f"Ours with the paper recipe, below it the report's: {LEGEND}. {table.about}".strip()
-    return Table(table.caption, ["", *table.columns], rows, about=about)
-
-
-def _both(one: dict[str, Any]) -> Cell:
-    ours = _ours(one, "paper")
-    return Cell(
-        f"{ours.text} {MARKS[one['verdict']]}",
-        ours.value,
-        ", ".join(filter(None, [ours.note, f"report {_told(one).text}"])),
-    )
-
-
-def _details(caption: str, ids: Iterable[str], results: Results, *, folded: bool = True) -> Table:
-    rows = []
-    for one in (results[id] for id in ids if id in results):
-        difference = one["difference"]
-        gap = NOTHING if difference is None else Cell(_signed(difference), difference)
-        rows.append(
-            [Cell(one["what"], None, one["id"]), _told(one), _ours(one, "paper"), gap, _ours(one, "best"),
-             _verdict(one, why=True), Cell(one["command"])]
-        )  # fmt: skip
-    header = ["what", "report", "paper recipe", "difference", "best recipe", "verdict", "command"]
-    return Table(caption, header, rows, folded=folded)
-
-
-def _told(one: dict[str, Any]) -> Cell:
-    value = one["report"]
-    if value is None:
-        return NOTHING
-    return Cell(clean(_number(value, one["unit"])), float(value) if isinstance(value, int | float) else None)
-
-
-def _ours(one: dict[str, Any], side: str) -> Cell:
-    found = one.get(side)
-    if not found:
-        return NOTHING
-    if found["mean"] is None:
-        return Cell(clean(found.get("text", "–")))
-    return Cell(_number(found["mean"], one["unit"]), found["mean"], _around(found))
-
-
-def _around(found: dict[str, Any]) -> str:
-    return "" if found["sd"] is None else f"± {spelt(found['sd'])}, n {found['n']}"
-
-
-def _spoken(one: dict[str, Any]) -> Cell:
-    return Cell(one["what"], None, " ".join(one["notes"]))
-
-
-def _reason(one: dict[str, Any]) -> tuple[Cell, Cell]:
-    return Cell(_sentence(one["why"])), Cell(one["id"])
-
-
-def _evidence(one: dict[str, Any]) -> Cell:
-    """Return both sides of a claim's comparison as they were measured."""
-    own = _ours(one, "paper")
-    others = [_number(other["mean"], one["unit"]) for other in one.get("than", ()) if other["mean"] is not None]
-    return Cell(f"{own.text} against {', '.join(others) or '–'}", None, own.note)
-
-
-def _number(value: Any, unit: str) -> str:
-    if not isinstance(value, int | float):
-        return str(value)
-    if unit.startswith("%"):
-        return f"{value:.2f}%"
-    return spelt(float(value))
-
-
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{spelt(abs(value))}"
-
-
-def _verdict(one: dict[str, Any], *, why: bool = False) -> Cell:
-    said = " ".join([_sentence(one["why"]), *(one["notes"] if one["kind"] == "cell" else [])]) if why else ""
-    return Cell(f"{MARKS[one['verdict']]} {one['verdict']}", None, said)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}." if text and not text.endswith(".") else text
 
 
 def _figures(found: Sequence[dict[str, Any]], place: Path) -> list[Block]:
@@ -224,15 +117,10 @@ def _figures(found: Sequence[dict[str, Any]], place: Path) -> list[Block]:
             missing.append(f"{one['what']}: {one['why']}.")
     if shown:
         blocks.append(Gallery(TAG, shown))
-        blocks.append(_commands("What draws these figures", [one for one in found if one.get("files")]))
+        blocks.append(tables.commands("What draws these figures", [one for one in found if one.get("files")]))
     if missing:
         blocks.append(Notes(missing))
     return blocks
-
-
-def _commands(caption: str, found: Sequence[dict[str, Any]]) -> Table:
-    rows = [[Cell(one["what"], None, one["id"]), Cell(one["command"])] for one in found]
-    return Table(caption, ["entry", "command"], rows, folded=True)
 
 
 def _trainings(data: dict[str, Any]) -> Table:
