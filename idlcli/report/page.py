@@ -26,7 +26,7 @@ from idlcli.report.pictures import Picture
 from idlcli.report.words import name_of
 
 LONG = 60
-"""Characters from which a text in a cell needs room, so that it does not become a tower of words."""
+"""Characters from which a text in a cell needs room, so that it does not become a tower of words; a note, from half."""
 NARROW = 3
 """The most columns of a table that another one can stand beside on a wide screen."""
 
@@ -171,5 +171,5 @@ def _cell(cell: Cell, column: int, is_numeric: bool) -> Html:
     value = None if cell.value is None else repr(cell.value)
     if column == 0:
         return tag("th", cell.text, note, scope="row", data_value=value)
-    long = "wide" if len(cell.text) > LONG else "noted" if len(cell.note) > LONG else None
+    long = "wide" if len(cell.text) > LONG else "noted" if len(cell.note) > LONG // 2 else None
     return tag("td", cell.text, note, class_="number" if is_numeric else long, data_value=value)
