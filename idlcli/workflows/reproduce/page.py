@@ -110,7 +110,7 @@ def _figures(found: Sequence[dict[str, Any]], place: Path) -> list[Block]:
     for one in found:
         for file, caption in zip(one.get("files", ()), one.get("captions", ()), strict=True):
             try:
-                shown.append(pictures.read(place / file, inside=place, caption=" ".join([caption, *one["notes"]])))
+                shown.append(pictures.read(place / file, inside=place, caption=". ".join([caption, *one["notes"]])))
             except DataError as error:
                 missing.append(error.message)
         if not one.get("files"):
