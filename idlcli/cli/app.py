@@ -28,6 +28,7 @@ GROUPS = {
     "gan": "Generative adversarial networks that draw faces.",
     "seq2seq": "Encoder-decoder LSTMs that solve 23+45 in text and in handwriting.",
     "judge": "The classifier of glyphs that reads written answers.",
+    "reproduce": "Make the report's tables, figures and claims again, beside its numbers, on one page.",
     "sweep": "Train every combination that a file lists, here or on a Ray cluster, and rank them.",
     "eval": "Measure: FID, KID, precision and recall, reconstruction error, copies.",
     "viz": "Show: maps of latent spaces, curves, samples, walks, architectures.",

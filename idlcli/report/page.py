@@ -25,6 +25,8 @@ from idlcli.report.markup import Html, joined, tag
 from idlcli.report.pictures import Picture
 from idlcli.report.words import name_of
 
+LONG = 60
+"""Characters from which a text in a cell needs room, so that it does not become a tower of words; a note, from half."""
 NARROW = 3
 """The most columns of a table that another one can stand beside on a wide screen."""
 
@@ -157,7 +159,8 @@ def _table(table: Table) -> Html:
     inner = tag("table", tag("thead", tag("tr", head)), tag("tbody", rows))
     scroller = tag("div", inner, class_="scroll", tabindex="0", role="region", aria_label=table.caption)
     about = tag("p", table.about, class_="about") if table.about else None
-    width = "table narrow" if len(table.header) <= NARROW else "table"
+    is_narrow = len(table.header) <= NARROW and all(len(cell.text) < 2 * LONG for row in table.rows for cell in row)
+    width = "table narrow" if is_narrow else "table"
     if table.folded:
         return tag("details", tag("summary", f"{table.caption} ({len(table.rows)})"), about, scroller, class_=width)
     return tag("div", tag("h3", table.caption), about, scroller, class_=width)
@@ -168,4 +171,5 @@ def _cell(cell: Cell, column: int, is_numeric: bool) -> Html:
     value = None if cell.value is None else repr(cell.value)
     if column == 0:
         return tag("th", cell.text, note, scope="row", data_value=value)
-    return tag("td", cell.text, note, class_="number" if is_numeric else None, data_value=value)
+    long = "wide" if len(cell.text) > LONG else "noted" if len(cell.note) > LONG // 2 else None
+    return tag("td", cell.text, note, class_="number" if is_numeric else long, data_value=value)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,18 +57,23 @@ class Outcome:
     new: bool = True
 
 
-def run_cell(job: Job, *, stop: threading.Event | None = None) -> Outcome:
+Train = Callable[[Job, Run | None, threading.Event], tuple[int, str]]
+"""Trains a job, from the run it has if there is one; returns an exit status and what went wrong, if anything."""
+
+
+def run_cell(job: Job, *, stop: threading.Event | None = None, train: Train | None = None) -> Outcome:
     """Train a cell in a process of its own, unless its run is done; go on with a run that was stopped or that failed.
 
-    When ``stop`` is set the process is asked to end, which saves its last whole epoch. Raises :class:`RunFailed`
-    where the runs' directory is not to be seen: on another machine, say.
+    When ``stop`` is set the process is asked to end, which saves its last whole epoch. ``train`` trains in another
+    process than one of its own. Raises :class:`RunFailed` where the runs' directory is not to be seen: on another
+    machine, say.
     """
     if not job.root.is_dir():
         raise RunFailed(
             f"{platform.node()} does not see {job.root}.",
             hint="Give --runs and --data on a file system that every machine sees.",
         )
-    stop = stop or threading.Event()
+    stop, train = stop or threading.Event(), train or _train
     outcome, started = Outcome("stopped"), False
     for _ in range(ATTEMPTS):
         run = job.find()
@@ -78,7 +84,7 @@ def run_cell(job: Job, *, stop: threading.Event | None = None) -> Outcome:
         if stop.is_set():
             return Outcome("stopped", run.name if run else None)
         started = True
-        code, error = _train(job, run, stop)
+        code, error = train(job, run, stop)
         run = job.find()
         if code == 0 and run is not None:
             return _done(run, new=True)
@@ -128,9 +134,14 @@ def _words(job: Job, run: Run | None) -> list[str]:
     settings = job.cell.settings
     if run is not None:
         return ["runs", "resume", str(run.path), f"--data={settings.data}"]
-    words = [*job.cell.command.split(), f"--runs={job.root}", f"--name={job.name}"]
-    fields = fields_of(type(settings))
-    for name, value in applicable(settings).items():
+    said = spelt(type(settings), applicable(settings))
+    return [*job.cell.command.split(), f"--runs={job.root}", f"--name={job.name}", *said]
+
+
+def spelt(kind: type, values: Mapping[str, Any]) -> list[str]:
+    """Return settings by name as the options that say them."""
+    fields, words = fields_of(kind), []
+    for name, value in values.items():
         field = fields[name]
         if field.type is bool:
             words.append(field.option if value else f"--{field.off or f'no-{field.key}'}")

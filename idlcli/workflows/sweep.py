@@ -7,11 +7,11 @@ trained again, what was stopped goes on from its last checkpoint.
 import contextlib
 import dataclasses
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from idlcli.errors import Interrupted, RunFailed, UsageError
 from idlcli.experiments import driver
@@ -22,6 +22,8 @@ from idlcli.workflows.cells import Job, Outcome, run_cell
 from idlcli.workflows.sweep_file import Sweep
 
 Ended = tuple[Job, Outcome]
+Item = TypeVar("Item")
+Found = TypeVar("Found", covariant=True)
 
 
 def run(
@@ -43,21 +45,16 @@ def run(
         running = (
             ray_engine.on_ray(todo, address=address, jobs=jobs, gpus=gpus)
             if engine == "ray"
-            else _here(todo, jobs=jobs)
+            else here(todo, run_cell, jobs=jobs)
         )
-        try:
-            with contextlib.closing(running):  # left early, what is running saves and ends
-                for job, outcome in running:
-                    ended.append((job, outcome))
-                    say(_line(sweep, job, outcome, len(ended)))
-                    _check_metrics(sweep, outcome)
-        except (KeyboardInterrupt, Interrupted) as error:
-            done = sum(outcome.status == "done" for _, outcome in ended)
-            number = error.exit_code - 128 if isinstance(error, Interrupted) else int(signal.SIGINT)
-            raise Interrupted(
-                f"Stopped; {done} of {len(todo)} cells of {place.name} are done.",
-                signal_number=number, hint="Start the same sweep again to go on.",
-            ) from error  # fmt: skip
+        with (
+            stopping(lambda: f"{_done(ended)} of {len(todo)} cells of {place.name} are done", what="sweep"),
+            contextlib.closing(running),  # left early, what is running saves and ends
+        ):
+            for job, outcome in running:
+                ended.append((job, outcome))
+                say(_line(sweep, job, outcome, len(ended)))
+                _check_metrics(sweep, outcome)
         order = {id(job): index for index, job in enumerate(todo)}
         data = sweep_table.write(sweep, sorted(ended, key=lambda pair: order[id(pair[0])]), place=place)
     if data["failed"]:
@@ -86,11 +83,20 @@ def _jobs(sweep: Sweep, place: Path, *, absolute: bool) -> list[Job]:
     return found
 
 
-def _here(todo: list[Job], *, jobs: int) -> Generator[Ended, None, None]:
-    """Yield how each job ended, ``jobs`` at a time; when this is left early, their processes save and end."""
+class Runner(Protocol[Item, Found]):  # type: ignore[misc]
+    """What :func:`here` calls for each item; it ends soon once ``stop`` is set."""
+
+    def __call__(self, item: Item, /, *, stop: Event) -> Found:
+        """Return what came of an item."""
+
+
+def here(
+    todo: Sequence[Item], run: Runner[Item, Found], *, jobs: int
+) -> Generator[tuple[Item, Found], None, None]:  # fmt: skip
+    """Yield what came of each item, ``jobs`` at a time; when this is left early, their processes save and end."""
     stop = Event()
     with ThreadPoolExecutor(max(jobs, 1)) as pool:
-        running = {pool.submit(run_cell, job, stop=stop): job for job in todo}
+        running = {pool.submit(run, item, stop=stop): item for item in todo}
         try:
             for future in as_completed(running):
                 yield running[future], future.result()
@@ -98,6 +104,22 @@ def _here(todo: list[Job], *, jobs: int) -> Generator[Ended, None, None]:
             stop.set()
             for future in running:
                 future.cancel()
+
+
+@contextlib.contextmanager
+def stopping(how_far: Callable[[], str], *, what: str) -> Iterator[None]:
+    """Turn a signal during the block into :class:`Interrupted` that says how far it came and how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted) as error:
+        number = error.exit_code - 128 if isinstance(error, Interrupted) else int(signal.SIGINT)
+        raise Interrupted(
+            f"Stopped; {how_far()}.", signal_number=number, hint=f"Start the same {what} again to go on."
+        ) from error
+
+
+def _done(ended: Sequence[Ended]) -> int:
+    return sum(outcome.status == "done" for _, outcome in ended)
 
 
 def _check_metrics(sweep: Sweep, outcome: Outcome) -> None:

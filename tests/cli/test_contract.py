@@ -117,6 +117,7 @@ CASES = {
     "runs rm": Case(("{run}",), ("nowhere",), 3, "data"),
     "report": Case(("{run}", "--out", "page.html", "--md", "page.md"), ("nowhere",), 3, "data"),
     "doctor": Case((), ("--backend", "pascal"), 2, "usage"),
+    "reproduce": Case(("--only", "table2,figure18", "--dry-run"), ("--only", "tabel2"), 2, "usage"),
     "recipes list": Case((), ("surplus",), 2, "usage"),
     "recipes show": Case(("seq2seq-text-text-paper",), ("seq2seq-text-text-papr",), 2, "usage"),
 }

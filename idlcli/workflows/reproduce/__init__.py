@@ -1,0 +1,1 @@
+"""The report's tables, figures and claims beside ours."""

@@ -1,0 +1,48 @@
+"""The report's figures, drawn of our runs: of the first seed, side by side where there are several runs."""
+
+from typing import Any
+
+from idlcli.viz import curves
+from idlcli.workflows.reproduce import instruments, plan
+from idlcli.workflows.reproduce.book import Figure
+from idlcli.workflows.reproduce.shop import Shop
+
+
+def draw(figure: Figure, shop: Shop) -> dict[str, Any]:
+    """Draw a figure into ``figures`` and return its part of the result: files, captions, what to type, or why not."""
+    seed = shop.order.seeds[0]
+    wanted = [
+        (name, side) for side in figure.sides for name in figure.trainings if side in shop.book.trainings[name].sides
+    ]
+    runs = {(name, side): shop.runs.get((name, side, seed)) for name, side in wanted}
+    missing = [f"{name} ({side})" for (name, side), run in runs.items() if run is None]
+    if missing:
+        return {"why": f"not drawn: no run of {', '.join(missing)}"}
+    lines = [line for name, side in wanted for line in shop.commands([name], side)]
+    names = [plan.run_name(name, side, seed) for name, side in wanted]
+    files = []
+    if figure.draw == "curves":
+        files = [shop.out / "figures" / f"{figure.id}.png"]
+        logs = {f"{name} {side}": run.log() for (name, side), run in runs.items() if run}
+        curves.draw(logs=logs, path=files[0])
+        lines.append(f"idl viz curves {' '.join(names)} --smooth 0 --out {figure.id}.png")
+    for (name, side), run in runs.items() if figure.draw != "curves" else ():
+        assert run is not None
+        shop.say(f"Drawing {figure.id}: {figure.draw} of {run.name}.")
+        _, picture = instruments.take(figure.draw, run, shop.bench)
+        ending = "" if len(runs) == 1 else f"-{side}" if len(figure.sides) > 1 else f"-{name}"
+        files.append(shop.out / "figures" / f"{figure.id}{ending}.png")
+        instruments.copy(picture, files[-1])
+    captions = [figure.what] * len(files)
+    if len(files) > 1:
+        told = [
+            shop.book.trainings[name].what if len(figure.trainings) > 1 else f"{side} recipe" for name, side in runs
+        ]
+        captions = [f"{figure.what}: {one}" for one in told]
+    if figure.draw != "curves":
+        lines += filter(None, [instruments.command(figure.draw, name, shop.bench) for name in names])
+    return {
+        "why": "a picture: look at it", "command": " && ".join(dict.fromkeys(lines)),
+        "seconds": shop.seconds(figure.trainings, "paper"), "files": [f"figures/{file.name}" for file in files],
+        "captions": captions,
+    }  # fmt: skip

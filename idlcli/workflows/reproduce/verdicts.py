@@ -1,0 +1,127 @@
+"""What is said of a number of ours beside the report's, and of a claim: better, agrees, differs, or not judged."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from idlcli.report.words import spelt
+from idlcli.workflows.reproduce.book import Rule, Value
+from idlcli.workflows.sweep_table import spread
+
+Word = Literal["better", "agrees", "differs", "not judged"]
+CONFIDENCE = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """One word, and why."""
+
+    word: Word
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """How much larger one quantity is than another, the ``margin`` within which they are one, and the other's name."""
+
+    value: float
+    margin: float | None
+    other: str
+
+
+def not_judged(why: str) -> Verdict:
+    """Return that nothing is said, and why."""
+    return Verdict("not judged", why)
+
+
+def of_value(report: Value | None, ours: Sequence[Value], rule: Rule) -> Verdict:
+    """Return what our values, one a seed, say of the report's number or fact."""
+    if rule.name == "none" or report is None:
+        return not_judged(rule.because)
+    if not ours:
+        return not_judged("no run says it")
+    numbers = [value for value in ours if isinstance(value, int | float)]
+    if rule.name == "same" or isinstance(report, str) or len(numbers) < len(ours):
+        same = all(value == report for value in ours)
+        return Verdict("agrees" if same else "differs", rule.because)
+    found = spread(numbers)
+    allowed, why = margin(float(report), found, rule)
+    difference = found["mean"] - report
+    said = f"{_signed(difference)}; up to {spelt(allowed)} counts as the same ({why})"
+    if abs(difference) <= allowed:
+        return Verdict("agrees", said)
+    is_better = rule.better and (difference > 0) == (rule.better == "higher")
+    return Verdict("better" if is_better else "differs", said)
+
+
+def margin(report: float, found: dict[str, Any], rule: Rule) -> tuple[float, str]:
+    """Return how far the mean of our runs may be from the report's number to be the same, and where that comes from.
+
+    It is the largest of the rule's tolerance, half a unit of the report's last digit, and the difference that one
+    more run may show from the spread over the seeds.
+    """
+    told = max(rule.tolerance, rule.relative * abs(report))
+    parts = [(told, rule.because), (rounding(report), "the report's last digit")]
+    if found["n"] > 1:
+        n, sd = found["n"], found["sd"]
+        parts.append((student(n - 1) * sd * math.sqrt(1 + 1 / n), f"what one more run may show, from {n} seeds"))
+    return max(parts, key=lambda part: part[0])
+
+
+def rounding(value: float) -> float:
+    """Return half a unit of the last digit that a number is written with."""
+    _, _, digits = repr(float(value)).partition(".")
+    return 0.5 * 10.0 ** -len(digits) if digits != "0" and "e" not in digits else 0.5 if digits == "0" else 0.0
+
+
+def student(freedom: int) -> float:
+    """Return how many standard errors either side hold 95% of Student's distribution."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.5 + CONFIDENCE / 2, freedom))
+
+
+def gap_between_runs(one: Sequence[float], other: Sequence[float], *, rule: Rule, name: str) -> Gap:
+    """Return the gap of two trainings' means; with one run of either only the rule can say what is one."""
+    first, second = spread(one), spread(other)
+    margin = max(rule.tolerance, rule.relative * abs(second["mean"])) or None
+    n = min(len(one), len(other))
+    if n > 1:
+        error = math.sqrt(first["sd"] ** 2 / first["n"] + second["sd"] ** 2 / second["n"])
+        margin = max(margin or 0.0, student(n - 1) * error)
+    return Gap(first["mean"] - second["mean"], margin, name)
+
+
+def gap_within_runs(one: Sequence[float], other: Sequence[float], *, rule: Rule, name: str) -> Gap:
+    """Return the mean gap of two metrics of the same runs, seed by seed."""
+    found = spread([a - b for a, b in zip(one, other, strict=True)])
+    error = student(found["n"] - 1) * found["sd"] / math.sqrt(found["n"]) if found["n"] > 1 else 0.0
+    return Gap(found["mean"], max(rule.tolerance, error), name)
+
+
+def of_claim(relation: str, gaps: Sequence[Gap]) -> Verdict:
+    """Return whether a claim holds: one clear gap the other way refutes it, all must be clear to bear it out.
+
+    That something is `not higher` is borne out unless it clearly is.
+    """
+    if any(gap.margin is None for gap in gaps):
+        return not_judged("of one run each the spread is not known")
+    up = 1 if relation.endswith("higher") else -1
+    said = "; ".join(_said(gap) for gap in gaps)
+    with_it = [up * gap.value > (gap.margin or 0.0) for gap in gaps]
+    against = [up * gap.value < -(gap.margin or 0.0) for gap in gaps]
+    if relation.startswith("not "):
+        return Verdict("differs" if any(with_it) else "agrees", said)
+    if any(against):
+        return Verdict("differs", said)
+    return Verdict("agrees", said) if all(with_it) else not_judged(f"too close to call: {said}")
+
+
+def _said(gap: Gap) -> str:
+    chance = f" (up to {spelt(gap.margin)} may be chance)" if gap.margin else ""
+    return f"{_signed(gap.value)} beside {gap.other}{chance}"
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{spelt(abs(value))}"

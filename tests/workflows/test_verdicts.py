@@ -1,0 +1,141 @@
+"""One word on a number beside the report's, and on a claim: never more than the runs bear out."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from idlcli.workflows.reproduce.book import Rule
+from idlcli.workflows.reproduce.verdicts import (
+    Gap,
+    gap_between_runs,
+    gap_within_runs,
+    margin,
+    of_claim,
+    of_value,
+    rounding,
+    student,
+)
+from idlcli.workflows.sweep_table import spread
+
+student(1)  # loads SciPy, which takes longer than an example may
+NUMBERS = st.floats(-1000, 1000, allow_nan=False).map(lambda value: round(value, 3))
+RULES = st.builds(
+    Rule, name=st.just("x"), because=st.just("so"), better=st.sampled_from(["higher", "lower", ""]),
+    tolerance=st.floats(0, 10), relative=st.floats(0, 1),
+)  # fmt: skip
+RUNS = st.lists(NUMBERS, min_size=1, max_size=6)
+OPPOSITE = {"higher": "lower", "lower": "higher", "": ""}
+
+
+@given(NUMBERS, RUNS, RULES)
+def test_within_the_margin_is_agreement_and_beyond_it_is_not(report, ours, rule):
+    found = spread(ours)
+    allowed, _ = margin(report, found, rule)
+    word = of_value(report, ours, rule).word
+    assert (word == "agrees") == (abs(found["mean"] - report) <= allowed)
+    if word == "better":
+        assert rule.better == ("higher" if found["mean"] > report else "lower")
+    assert word != "not judged"
+
+
+@given(NUMBERS, RUNS, RULES)
+def test_what_is_better_one_way_is_worse_the_other(report, ours, rule):
+    turned = Rule("x", "so", OPPOSITE[rule.better], rule.tolerance, rule.relative)
+    words = {of_value(report, ours, rule).word, of_value(report, ours, turned).word}
+    assert words in ({"agrees"}, {"better", "differs"}) or (not rule.better and words == {"differs"})
+
+
+@given(NUMBERS, RUNS, RULES, st.floats(0, 50))
+def test_more_tolerance_never_turns_agreement_into_anything_else(report, ours, rule, more):
+    wider = Rule("x", "so", rule.better, rule.tolerance + more, rule.relative)
+    if of_value(report, ours, rule).word == "agrees":
+        assert of_value(report, ours, wider).word == "agrees"
+
+
+@given(NUMBERS, st.lists(NUMBERS, min_size=2, max_size=6))
+def test_a_number_among_the_runs_agrees_and_the_margin_is_at_least_their_deviation(report, ours):
+    rule = Rule("x", "so")
+    found = spread(ours)
+    allowed, why = margin(report, found, rule)
+    assert allowed >= found["sd"]
+    assert of_value(found["mean"], ours, rule).word == "agrees"
+    assert "seeds" in why or allowed == rounding(report)
+
+
+def test_with_five_seeds_the_margin_is_the_interval_of_one_more_run():
+    ours = [99.0, 99.2, 99.1, 98.9, 99.3]
+    allowed, why = margin(99.34, spread(ours), Rule("x", "so"))
+    assert allowed == pytest.approx(2.776445 * 0.158114 * 1.2**0.5, rel=1e-5)
+    assert "5 seeds" in why
+    assert of_value(99.34, ours, Rule("x", "so", "higher")).word == "agrees"
+    assert of_value(98.0, ours, Rule("x", "so", "higher")).word == "better"
+    assert of_value(99.99, ours, Rule("x", "so", "higher")).word == "differs"
+
+
+def test_a_fact_is_the_same_or_it_is_not():
+    rule = Rule("same", "a fact")
+    assert of_value("5x28x28", ["5x28x28"], rule).word == "agrees"
+    assert of_value("5x28x28", ["3x28x28"], rule).word == "differs"
+    assert of_value(20000, [20000], rule).word == "agrees"
+    assert of_value(20000, [19999], rule).word == "differs"
+
+
+def test_without_a_number_to_compare_or_without_a_run_nothing_is_said():
+    assert of_value("1989424.07 - 0.003j", [55.0], Rule("none", "another kind")).word == "not judged"
+    assert of_value(None, [55.0], Rule("x", "so")).word == "not judged"
+    assert of_value(5.0, [], Rule("x", "so")).word == "not judged"
+
+
+def test_the_report_s_last_digit_is_never_finer_than_it_was_written():
+    assert [rounding(value) for value in (99.34, 0.0286, 194, 0.002, 68.6)] == pytest.approx(
+        [0.005, 0.00005, 0.5, 0.0005, 0.05]
+    )
+
+
+GAPS = st.lists(
+    st.builds(Gap, value=NUMBERS, margin=st.floats(0, 100), other=st.just("another")), min_size=1, max_size=4
+)  # fmt: skip
+
+
+@given(GAPS)
+def test_a_claim_and_its_opposite_are_never_both_borne_out(gaps):
+    words = {relation: of_claim(relation, gaps).word for relation in ("higher", "lower")}
+    assert list(words.values()).count("agrees") <= 1
+    if words["higher"] == "agrees":
+        assert words["lower"] == "differs"
+        assert of_claim("not higher", gaps).word == "differs"
+        assert of_claim("not lower", gaps).word == "agrees"
+    assert of_claim("not higher", gaps).word != "not judged"
+
+
+@given(GAPS, st.randoms())
+def test_the_order_of_what_a_claim_is_held_against_does_not_matter(gaps, random):
+    shuffled = list(gaps)
+    random.shuffle(shuffled)
+    for relation in ("higher", "lower", "not higher", "not lower"):
+        assert of_claim(relation, gaps).word == of_claim(relation, shuffled).word
+
+
+def test_one_run_each_says_nothing_of_two_trainings_unless_the_rule_does():
+    bare, told = Rule("", "seeds alone"), Rule("x", "so", tolerance=0.5)
+    assert of_claim("higher", [gap_between_runs([2.0], [1.0], rule=bare, name="b")]).word == "not judged"
+    assert of_claim("higher", [gap_between_runs([2.0], [1.0], rule=told, name="b")]).word == "agrees"
+    assert of_claim("higher", [gap_between_runs([1.2], [1.0], rule=told, name="b")]).word == "not judged"
+    assert of_claim("lower", [gap_between_runs([2.0], [1.0], rule=told, name="b")]).word == "differs"
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=6), st.floats(0.5, 100))
+def test_of_the_same_runs_a_gap_that_is_the_same_in_all_is_clear(values, step):
+    assume(len(set(values)) > 1)
+    gap = gap_within_runs([value + step for value in values], values, rule=Rule("", "x"), name="b")
+    assert of_claim("higher", [gap]).word == "agrees"
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=6))
+def test_a_training_is_not_clearly_other_than_itself(values):
+    gap = gap_between_runs(values, values, rule=Rule("", "x"), name="b")
+    assert of_claim("higher", [gap]).word == of_claim("lower", [gap]).word == "not judged"
+
+
+def test_student_s_quantiles_are_those_of_the_tables():
+    assert [round(student(freedom), 3) for freedom in (1, 4, 30)] == [12.706, 2.776, 2.042]
