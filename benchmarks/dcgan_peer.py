@@ -31,12 +31,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--limit", type=int, default=None, help="the first N training faces only")
     parser.add_argument("--keep", default="5,10,15,20,25,30,35,40,45,50", help="epochs whose faces are kept")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
-    keep = {int(epoch) for epoch in given.keep.split(",")} | {given.epochs}
-    faces = load_faces(given.data)
+    keep = {int(epoch) for epoch in given.keep.split(",")}
+    faces = load_faces(given.data)[: given.limit]
     tutorial = Tutorial(seed=given.seed)
     done = resume(tutorial, given.out)
     for epoch in range(done + 1, given.epochs + 1):
