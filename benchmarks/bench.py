@@ -29,6 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import page
 from sides import PEERS, ROOT, Data, Pair, Place, Side, Turn
 
+from idlcli.files import read_json_lines, write_text
+
 TURNS, LONG_TURNS, LONG_SECONDS = 5, 3, 600.0
 PACKAGES = ("tensorflow", "keras", "jax", "torch", "torch-fidelity", "numpy", "scipy", "pillow", "typer")
 
@@ -76,8 +78,8 @@ def run(
         row = summary(pair, read_turns(build / pair.name), data=data)
         rows = json.loads(results.read_text("utf-8")) if results.exists() else []
         rows = [one for one in rows if one["pair"] != pair.name] + [row]
-        results.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        written.write_text(page.render(rows), "utf-8")
+        write_text(results, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        write_text(written, page.render(rows))
         print(f"{pair.name}: {page.said(row)}", flush=True)
     return 1 if failed else 0
 
@@ -93,8 +95,7 @@ def take_turns(pair: Pair, *, data: Data, turns: int, threads: int, build: Path)
             if sum(turn["side"] == name for turn in kept) < number:
                 place = Place(build / f"{name}-{number}", build / f"{name}-kept", data, threads)
                 line = {"side": name, "turn": number, **take(side, place)}
-                with open(build / "turns.jsonl", "a", encoding="utf-8") as file:
-                    file.write(json.dumps(line) + "\n")
+                write_text(build / "turns.jsonl", "".join(json.dumps(turn) + "\n" for turn in [*kept, line]))
                 shutil.rmtree(place.folder)
                 print(f"  {pair.name} {name} {number}: {line['value']:.4g} {pair.unit}", file=sys.stderr, flush=True)
 
@@ -128,10 +129,9 @@ def spawn(argv: list[str], place: Place) -> str:
 
 
 def read_turns(build: Path) -> list[dict[str, Any]]:
-    """The turns that are kept; a line that a kill has cut short is none."""
+    """The turns that are kept."""
     path = build / "turns.jsonl"
-    lines = path.read_text("utf-8").splitlines(keepends=True) if path.exists() else []
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return read_json_lines(path) if path.exists() else []
 
 
 def conditions(place: Place) -> dict[str, Any]:

@@ -34,11 +34,12 @@ class Place:
         return [sys.executable, str(ROOT / "benchmarks" / script)]
 
     def environment(self) -> dict[str, str]:
-        """The same for both sides: one number of threads, one set of instructions, caches of their own."""
+        """The same for both sides: nothing set of idl, one number of threads, one set of instructions, own caches."""
         path = os.pathsep.join(filter(None, (str(PEERS), os.environ.get("PYTHONPATH"))))
         threads = {name: str(self.threads) for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")}
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "1"}
-        return {**os.environ, **threads, **quiet, "PYTHONPATH": path, "XDG_CACHE_HOME": str(self.kept)}
+        outer = {name: value for name, value in os.environ.items() if not name.startswith("IDL_")}
+        return {**outer, **threads, **quiet, "PYTHONPATH": path, "XDG_CACHE_HOME": str(self.kept)}
 
 
 @dataclasses.dataclass(frozen=True)
