@@ -94,7 +94,7 @@ def dcgan(place: Place, epochs: int, *words: object) -> list[str]:
 
 
 def gan_time() -> Pair:
-    words = ("gan", "train", "--recipe", "best", "--name", "timed")
+    words = ("gan", "train", "--recipe", "best")
 
     def ours(turn: Turn) -> Figure:
         runs = turn.place.folder / "runs"
@@ -150,7 +150,7 @@ def vae(batch: int, peer: str, target: float) -> Pair:
 
 def fid() -> list[Pair]:
     def ours(place: Place) -> list[str]:
-        return [*place.idl, "eval", "fid", *sets(place), "--part-a", "all", "--part", "all", "--json"]
+        return [*place.idl, "eval", "fid", *sets(place), "--part", "all", "--json"]
 
     def sets(place: Place) -> list[str]:
         return [str(place.data.faces.with_name("others.npy")), str(place.data.faces)]

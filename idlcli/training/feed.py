@@ -49,8 +49,11 @@ class Feed(keras.utils.PyDataset):
             return 1
         return max(1, min(MOST, TOGETHER // self._batches.size, self.num_batches))
 
-    def source(self) -> Any:
-        """Return what `fit` is given."""
+    def source(self, model: keras.Model) -> Any:
+        """Return what the `fit` of a model is given, and tell the model how many steps are made in one call."""
+        model.steps_per_execution = self.steps_together
+        if keras.backend.backend() == "tensorflow" and model.train_function is not None:
+            model.make_train_function(force=True)  # the one that is there may be for another number of steps
         return self if self.steps_together == 1 else self._dataset()
 
     def _dataset(self) -> Any:

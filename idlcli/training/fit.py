@@ -76,9 +76,8 @@ def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
     )  # fmt: skip
     try:
         with recorder.signals_caught():
-            task.model.steps_per_execution = feed.steps_together
             task.model.fit(
-                feed.source(),
+                feed.source(task.model),
                 initial_epoch=progress.epoch,
                 epochs=task.epochs,
                 shuffle=False,  # the batches are in their order; Keras would shuffle them by Python's global generator
