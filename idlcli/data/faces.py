@@ -5,17 +5,15 @@ same command on the same source gives the same bytes; only ``created`` and ``sec
 in the directory, and how it is read back, is in ``face_set.py``.
 """
 
-import collections
-import concurrent.futures
 import contextlib
 import dataclasses
 import datetime
 import hashlib
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +22,7 @@ from idlcli.data import face_set, labels, sources, staging
 from idlcli.data.face_check import check as check
 from idlcli.data.face_set import Faces as Faces
 from idlcli.data.face_set import load as load
+from idlcli.data.parallel import on_all_cores
 from idlcli.data.sources import Skipped
 from idlcli.errors import DataError, UsageError
 from idlcli.files import atomic_writer, sha256_of_file, write_json
@@ -37,7 +36,6 @@ LISTED = 1_000
 """The most skipped files that are listed with their reasons; all are counted."""
 
 Progress = Callable[[int, int], None]
-Result = TypeVar("Result")
 _Pixels = NDArray[np.uint8] | DataError
 Drawn = tuple[str, _Pixels, dict[str, str]]
 
@@ -226,7 +224,7 @@ def _pictures(settings: FacesSettings) -> Iterator[_Feed]:
 
         def items() -> Generator[Drawn, None, None]:
             nonlocal tried
-            for name, content, drawn in _on_all_cores(decode, source):
+            for name, content, drawn in on_all_cores(decode, source):
                 tried += 1
                 if source.kind == "directory" and isinstance(content, bytes):
                     digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -246,22 +244,3 @@ def _pictures(settings: FacesSettings) -> Iterator[_Feed]:
 
         with contextlib.closing(items()) as stream:
             yield _Feed(stream, settings.count or len(source.names), columns, list(source.skipped), about)
-
-
-def _on_all_cores(work: Callable[..., Result], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
-    """Yield what ``work`` returns for each of the arguments, in their order and a few ahead.
-
-    In threads: what takes longest, decoders and resizing, runs outside of Python's lock.
-    """
-    cores = os.cpu_count() or 1
-    with concurrent.futures.ThreadPoolExecutor(cores) as pool:
-        ahead: collections.deque[concurrent.futures.Future[Result]] = collections.deque()
-        try:
-            for one in arguments:
-                ahead.append(pool.submit(work, *one))
-                if len(ahead) > 8 * cores:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
