@@ -7,7 +7,11 @@ LOCKED ?=
 PEERS  ?= torch-fidelity==0.4.0 pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 tqdm
 BIN    := $(VENV)/bin
 
-.PHONY: help quickstart test test-fast test-slow test-engines lint peers constraints clean
+# `make bench ONLY=help,data-build TURNS=1`: some pairs, fewer turns.
+ONLY   ?=
+TURNS  ?= 5
+
+.PHONY: help quickstart test test-fast test-slow test-engines lint peers bench growth constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,11 +42,20 @@ test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch, s
 	$(BIN)/python -m pip install --quiet --editable '.[jax,ray]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
 
-peers: $(BIN)/idl   ## Hold features and metrics against pytorch-fid, torch-fidelity and PyTorch's EfficientNet-Lite0
+build/peers: $(BIN)/idl
 	$(BIN)/python -m pip install --quiet '$(TORCH)'
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/peers $(PEERS)
+
+peers: build/peers   ## Hold features and metrics against pytorch-fid, torch-fidelity and PyTorch's EfficientNet-Lite0
 	PYTHONPATH=build/peers $(BIN)/python benchmarks/peers_metrics.py
 	PYTHONPATH=build/peers $(BIN)/python benchmarks/peers_features.py --speed
+
+bench: build/peers   ## Against what you would use instead, in turns (hours; goes on where it was killed): docs/benchmarks.md
+	$(BIN)/python -m pip install --quiet --editable '.[jax]'
+	$(BIN)/python benchmarks/bench.py --turns $(TURNS) $(if $(ONLY),--only $(ONLY))
+
+growth: $(BIN)/idl   ## Cost against size (an hour; goes on where it was killed): docs/growth.md
+	$(BIN)/python benchmarks/growth.py
 
 constraints: $(BIN)/idl   ## Keep the installed versions, which passed the tests, in constraints.txt
 	$(BIN)/python tools/constraints.py > constraints.txt.new

@@ -138,10 +138,10 @@ def test_click_is_typer_s_own_and_is_not_imported(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_models_and_losses_are_neutral_to_the_engine(module):
-    """Only keras: the engines themselves are named where one is chosen, and where one is spread over devices."""
+    """Only keras: the engines themselves are named where one is chosen, fed, and spread over devices."""
     for imported, line in imports(list(ast.walk(tree_of(module))), module):
         if imported.split(".")[0] in ("tensorflow", "jax", "torch"):
-            named = ("idlcli.training.engine", "idlcli.training.devices")
+            named = ("idlcli.training.engine", "idlcli.training.feed", "idlcli.training.devices")
             assert module in named, f"{MODULES[module]}:{line} imports {imported}"
 
 

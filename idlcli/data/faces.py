@@ -1,8 +1,8 @@
 """Faces from any source to one array: drawn cartoons, a zip, a directory or an .npy become a built set.
 
-`build` streams: one picture is in memory at a time, and 16 bytes a picture for the choice of the test part. The same
-command on the same source gives the same bytes; only ``created`` and ``seconds`` in the manifest differ. What is in
-the directory, and how it is read back, is in ``face_set.py``.
+`build` streams: a few pictures are in memory at a time, and 16 bytes a picture for the choice of the test part. The
+same command on the same source gives the same bytes; only ``created`` and ``seconds`` in the manifest differ. What is
+in the directory, and how it is read back, is in ``face_set.py``.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import datetime
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +22,7 @@ from idlcli.data import face_set, labels, sources, staging
 from idlcli.data.face_check import check as check
 from idlcli.data.face_set import Faces as Faces
 from idlcli.data.face_set import load as load
+from idlcli.data.parallel import on_all_cores
 from idlcli.data.sources import Skipped
 from idlcli.errors import DataError, UsageError
 from idlcli.files import atomic_writer, sha256_of_file, write_json
@@ -35,7 +36,8 @@ LISTED = 1_000
 """The most skipped files that are listed with their reasons; all are counted."""
 
 Progress = Callable[[int, int], None]
-Drawn = tuple[str, NDArray[np.uint8] | DataError, dict[str, str]]
+_Pixels = NDArray[np.uint8] | DataError
+Drawn = tuple[str, _Pixels, dict[str, str]]
 
 
 @dataclasses.dataclass
@@ -212,19 +214,20 @@ def _pictures(settings: FacesSettings) -> Iterator[_Feed]:
         digest = hashlib.sha256()
         tried = 0
 
-        def items() -> Iterator[Drawn]:
+        def decode(name: str, read: Callable[[], sources.Content]) -> tuple[str, sources.Content | None, _Pixels]:
+            content = None
+            try:
+                content = read()
+                return name, content, pictures.decode(content=content, size=settings.size, name=name).pixels
+            except DataError as error:
+                return name, content, error
+
+        def items() -> Generator[Drawn, None, None]:
             nonlocal tried
-            for name, read in source:
+            for name, content, drawn in on_all_cores(decode, source):
                 tried += 1
-                try:
-                    content = read()
-                    if source.kind == "directory" and isinstance(content, bytes):
-                        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-                    drawn: NDArray[np.uint8] | DataError = pictures.decode(
-                        content=content, size=settings.size, name=name
-                    ).pixels
-                except DataError as error:
-                    drawn = error
+                if source.kind == "directory" and isinstance(content, bytes):
+                    digest.update(f"{name}\0{len(content)}\0".encode() + content)
                 yield name, drawn, known.get(name, {})
 
         def about() -> dict[str, Any]:
@@ -239,4 +242,5 @@ def _pictures(settings: FacesSettings) -> Iterator[_Feed]:
                 "resize": pictures.RESIZE,
             }  # fmt: skip
 
-        yield _Feed(items(), settings.count or len(source.names), columns, list(source.skipped), about)
+        with contextlib.closing(items()) as stream:
+            yield _Feed(stream, settings.count or len(source.names), columns, list(source.skipped), about)

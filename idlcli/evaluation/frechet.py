@@ -178,10 +178,12 @@ def frechet_interval(
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1. Received: {confidence}")
-    value = frechet_distance_of_features(samples=samples, reference=reference)
-    samples, reference = np.asarray(samples), np.asarray(reference)
+    samples, reference = check_pair(samples=samples, reference=reference, minimum=2)
     (mean1, factor1), (mean2, factor2) = _mean_and_factor(samples), _mean_and_factor(reference)
     left, singular, right = np.linalg.svd(factor1 @ factor2.T, full_matrices=False)
+    # The same decomposition holds the distance: its singular values add up to the trace of the root.
+    total = float(np.sum(factor1**2) + np.sum(factor2**2))
+    value = _distance(mean1 - mean2, total, float(np.sum(singular)))
     keep = singular > len(singular) * _EPS * singular[0]
     scale = np.sqrt(singular[keep])
     variance = _influence_variance(samples, mean1, mean1 - mean2, factor2.T @ right[keep].T / scale)

@@ -24,6 +24,7 @@ from idlcli.runs import Run
 from idlcli.training import checkpoint, devices
 from idlcli.training.checkpoint import Progress
 from idlcli.training.devices import Alone
+from idlcli.training.feed import Feed
 from idlcli.training.optimizer import learning_rate
 from idlcli.training.reporter import Reporter, Silent
 from idlcli.training.signals import Signals
@@ -67,7 +68,7 @@ def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
     _cut_log(run, progress.epoch)
     if progress.epoch >= task.epochs:
         return progress
-    feed = _Feed(task.batches, first_epoch=progress.epoch, group=group)
+    feed = Feed(task.batches, first_epoch=progress.epoch, group=group)
     recorder = _Recorder(task, feed, run, progress, reporter, group)
     reporter.start(
         epochs=task.epochs, done=progress.epoch, steps=task.batches.steps,
@@ -76,7 +77,7 @@ def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
     try:
         with recorder.signals_caught():
             task.model.fit(
-                feed,
+                feed.source(task.model),
                 initial_epoch=progress.epoch,
                 epochs=task.epochs,
                 shuffle=False,  # the batches are in their order; Keras would shuffle them by Python's global generator
@@ -103,33 +104,12 @@ def _cut_log(run: Run, epoch: int) -> None:
     write_text(run.log_path, "".join(json.dumps(row) + "\n" for row in kept))
 
 
-class _Feed(keras.utils.PyDataset):
-    """Batches as Keras asks for them, in the order of the epoch it is in."""
-
-    def __init__(self, batches: Batches, *, first_epoch: int, group: Alone) -> None:
-        super().__init__(workers=1, use_multiprocessing=False)
-        self._batches, self._group = batches, group
-        self._epoch = first_epoch
-        self._order = batches.order(first_epoch)
-
-    @property
-    def num_batches(self) -> int:
-        return self._batches.steps
-
-    def __getitem__(self, index: int) -> Any:
-        return self._group.share(self._batches.batch(self._order, index, self._epoch))
-
-    def move_to(self, epoch: int) -> None:
-        if epoch != self._epoch:
-            self._epoch, self._order = epoch, self._batches.order(epoch)
-
-
 class _Recorder(keras.callbacks.Callback):
     """Seeds, logs, samples and saves each epoch; watches for NaN and for signals."""
 
     async_safe = True  # it reads the loss at its own pace: no wait for the engine after every step
 
-    def __init__(self, task: Task, feed: _Feed, run: Run, progress: Progress, reporter: Reporter, group: Alone) -> None:
+    def __init__(self, task: Task, feed: Feed, run: Run, progress: Progress, reporter: Reporter, group: Alone) -> None:
         super().__init__()
         self.progress, self._group = progress, group
         self._task, self._feed, self._run, self._reporter = task, feed, run, reporter
@@ -175,6 +155,7 @@ class _Recorder(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         task, done = self._task, epoch + 1
+        task.model.steps_per_execution = 1  # the training is compiled by now; what looks at it goes a batch at a time
         self._group.gather(task.model)
         row = {task.names.get(name, name): float(np.asarray(value)) for name, value in (logs or {}).items()}
         row["lr"] = learning_rate(task.model.optimizer)
