@@ -17,6 +17,12 @@ JudgeOption = Annotated[
     str,
     typer.Option("--judge", metavar="RUN", help="Judge run that reads what is written (default: the data's)."),
 ]
+StyleOption = Annotated[
+    float | None,
+    typer.Option(
+        "--style-scale", metavar="X", min=0, max=3, help="How much handwritings of answers differ (default: the run's)."
+    ),
+]
 
 
 @command(app, "train", full_name="seq2seq train", settings=Seq2seqSettings, makes_run=True)
@@ -42,6 +48,7 @@ def evaluate(
         typer.Option("--digits", metavar="PATH", help="Test in the handwriting of other digits: MNIST idx, gz or npz."),
     ] = "",
     judge: JudgeOption = "",
+    style_scale: StyleOption = None,
     fail_below: Annotated[
         float | None,
         typer.Option("--fail-below", metavar="SHARE", help="Exit 5 if fewer test answers are right, e.g. 0.98."),
@@ -53,14 +60,14 @@ def evaluate(
 
     if fail_below is not None and not 0 <= fail_below <= 1:
         raise UsageError(f"--fail-below is a share of answers from 0 to 1, not {fail_below}.")
-    solver = _open(run, runs, data=data, judge=judge, reporter=reporter(console))
+    solver = _open(run, runs, data=data, judge=judge, style_scale=style_scale, reporter=reporter(console))
     found = examine(solver, digits_of=digits)
     exact = found["test"]["exact"]
     if fail_below is not None and exact < fail_below:
         raise ThresholdMissed(
             f"{percent(exact)} of the test answers are right, below {percent(fail_below)}.", data=found
         )
-    return Result(found, f"{_scores(found)}\n\n{errors_text(found['errors'])}")
+    return Result(found, "\n\n".join([_scores(found), *_judged(found), errors_text(found["errors"])]))
 
 
 @command(app, "solve", full_name="seq2seq solve")
@@ -74,6 +81,7 @@ def solve(
     runs: RunsOption = "",
     data: DataOption = "",
     judge: JudgeOption = "",
+    style_scale: StyleOption = None,
     file: Annotated[
         str | None, typer.Option("--file", metavar="FILE", help="Solve each line of a text file instead.")
     ] = None,
@@ -93,7 +101,7 @@ def solve(
         )
     if out and file is not None:
         raise UsageError("--out is for one query, not for --file.", hint="Each picture goes to the run's answers.")
-    solver = _open(run, runs, data=data, judge=judge, reporter=reporter(console))
+    solver = _open(run, runs, data=data, judge=judge, style_scale=style_scale, reporter=reporter(console))
     if out and solver.settings.mode != "text-image":
         raise UsageError(f"--out does not apply: {solver.run.name} answers in text.")
     if query is not None:
@@ -130,7 +138,8 @@ def _lines(path: Path) -> list[str]:
 
 def trained_text(data: dict[str, Any]) -> str:
     """Return the result of a training as a person reads it."""
-    return f"{_scores(data)}\n\nThe run is {data['run']} ({data['epochs']} epochs, {data['seconds']:.0f} s)."
+    ended = f"The run is {data['run']} ({data['epochs']} epochs, {data['seconds']:.0f} s)."
+    return "\n\n".join([_scores(data), *_judged(data), ended])
 
 
 def _scores(data: dict[str, Any]) -> str:
@@ -146,6 +155,25 @@ def _scores(data: dict[str, Any]) -> str:
         for side in sides
     ]
     return table(rows, header=("part", "queries", "answers right", "characters right", "loss"))
+
+
+def _judged(data: dict[str, Any]) -> list[str]:
+    """Return who read what was written or was to be read, how well, and how the handwriting compares with real one."""
+    found = []
+    if "judge" in data:
+        judge = data["judge"]
+        found.append(
+            f"Read by {judge['run']}, which reads {percent(judge['digit_accuracy'])} of {judge['digits']:,} digits "
+            "that it was not trained on."
+        )
+    if "diversity" in data:
+        hand = data["diversity"]
+        near = "" if hand["nearest"] is None else f", distance to the nearest training digit {hand['nearest']:.2f}"
+        found.append(
+            f"Of what real handwriting has: spread {hand['spread']:.2f}, sharpness {hand['sharpness']:.2f}{near} "
+            f"(KID {hand['kid']:.3f})."
+        )
+    return found
 
 
 def errors_text(errors: dict[str, Any]) -> str:

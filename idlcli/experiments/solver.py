@@ -34,13 +34,21 @@ from idlcli.viz import grids
 class Solver:
     """The model of a run with its best weights (where a validation part chose them) or its last.
 
-    ``data`` says where its data lie now, if they were moved; ``judge`` names another run to read what it writes.
+    ``data`` says where its data lie now, if they were moved; ``judge`` names another run to read what it writes;
+    ``style_scale`` says how much the handwritings of its answers differ, instead of the run's settings.
     """
 
-    def __init__(self, run: Run, *, data: str = "", judge: str = "", reporter: Reporter | None = None) -> None:
+    def __init__(
+        self, run: Run, *, data: str = "", judge: str = "", style_scale: float | None = None,
+        reporter: Reporter | None = None,
+    ) -> None:  # fmt: skip
         self.run = run
         settings: Seq2seqSettings = driver.settings_of(run)
         self.settings = dataclasses.replace(settings, data=data or settings.data)
+        if style_scale is not None:
+            if not (settings.mode == "text-image" and settings.architecture == "columns" and settings.style_size):
+                raise UsageError(f"--style-scale does not apply to {run.name}: it knows no styles.")
+            self.settings = dataclasses.replace(self.settings, style_scale=style_scale)
         self._judge_named, self._reporter = judge or settings.judge, reporter
         self._about = read_json_object(run.path / "data.json")
         try:

@@ -120,8 +120,18 @@ def test_other_digits_write_the_test_queries_and_test_the_judge(run, runs, here,
     here("seq2seq", "eval", run, "--judge", "judge", "--digits", "known").refused(3, "known")
 
 
+def test_one_hand_writes_every_answer_alike_and_many_hands_do_not(runs, here):
+    def spread(scale):
+        found = here("seq2seq", "eval", "writer", "--judge", "judge", "--style-scale", scale, "--json").data
+        return found["diversity"]["spread"]
+
+    assert spread("0") < spread("1") < spread("3")
+
+
 def test_options_of_one_scenario_do_not_fit_another(here, trained_run):
     here("seq2seq", "eval", trained_run, "--digits", "somewhere").refused(2, "--digits")
+    for verb in (("eval", trained_run), ("solve", trained_run, "1+2")):
+        here("seq2seq", *verb, "--style-scale", "1").refused(2, "--style-scale", "no styles")
     train = ("seq2seq", "train", "--data", "nowhere")
     here(*train, "--judge", "3").refused(2, "--judge", "text-image")
     here(*train, "--mode", "image-text", "--loss", "mse").refused(2, "--loss")
