@@ -4,10 +4,13 @@ VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 # LOCKED=1 installs exactly the versions of constraints.txt.
 LOCKED ?=
+ATHERIS ?= atheris==3.0.0
+# How long `make fuzz` takes for each reader.
+MINUTES ?= 10
 PEERS  ?= torch-fidelity==0.4.0 pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 tqdm
 BIN    := $(VENV)/bin
 
-.PHONY: help quickstart test test-fast test-slow test-engines lint peers constraints clean
+.PHONY: help quickstart test test-fast test-slow test-engines fuzz lint peers constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +40,11 @@ test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch, sweeps on Ray; a missing one fails
 	$(BIN)/python -m pip install --quiet --editable '.[jax,ray]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
+
+fuzz: $(BIN)/idl   ## Feed the readers of strangers' files for MINUTES each, guided by what they cover (needs Linux)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/atheris '$(ATHERIS)'
+	for reader in zip array pickle pickle-in-zip toml; do \
+		PYTHONPATH=build/atheris $(BIN)/python tools/fuzz.py $$reader --minutes $(MINUTES) || exit 1; done
 
 peers: $(BIN)/idl   ## Hold features and metrics against pytorch-fid, torch-fidelity and PyTorch's EfficientNet-Lite0
 	$(BIN)/python -m pip install --quiet '$(TORCH)'
