@@ -10,7 +10,7 @@ MINUTES ?= 10
 PEERS  ?= torch-fidelity==0.4.0 pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 tqdm
 BIN    := $(VENV)/bin
 
-.PHONY: help quickstart test test-fast test-slow test-engines fuzz lint peers constraints clean
+.PHONY: help quickstart test test-fast test-slow test-engines torture fuzz lint peers constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,10 @@ test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch, sweeps on Ray; a missing one fails
 	$(BIN)/python -m pip install --quiet --editable '.[jax,ray]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
+
+torture: $(BIN)/idl   ## Kill trainings at random moments, fill disks, run every command twice (an hour; needs JAX)
+	$(BIN)/python -m pip install --quiet --editable '.[jax]'
+	$(BIN)/python -m pytest -m torture -rP
 
 fuzz: $(BIN)/idl   ## Feed the readers of strangers' files for MINUTES each, guided by what they cover (needs Linux)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/atheris '$(ATHERIS)'

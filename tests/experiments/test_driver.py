@@ -307,11 +307,11 @@ def test_a_checkpoint_that_is_missing_or_cut_off_is_exit_3(here, trained_run):
     here("seq2seq", "solve", trained_run, "3+4").refused(3, "last.safetensors")
 
 
-def test_a_checkpoint_of_another_model_is_exit_3_when_resumed(quick, small, whole, tmp_path, here):
+def test_a_checkpoint_of_another_run_is_exit_3_when_resumed(quick, small, whole, tmp_path, here):
     other = start(dataclasses.replace(small, units=5), tmp_path / "other")
     run = unfinished(whole)
     shutil.copy(other.path / "checkpoints" / "last.safetensors", run.path / "checkpoints" / "last.safetensors")
-    here("runs", "resume", run.path).refused(3, "another model")
+    here("runs", "resume", run.path).refused(3, "units 5, now 4")
 
 
 @pytest.mark.parametrize(
@@ -339,6 +339,33 @@ def test_a_description_of_the_data_that_somebody_edited_is_exit_3(change, here, 
     data = json.loads((trained_run / "data.json").read_text()) | change
     (trained_run / "data.json").write_text(json.dumps(data).replace("Infinity", "1e999"))
     here("seq2seq", "eval", trained_run).refused(3)
+
+
+def test_settings_that_changed_since_the_checkpoint_are_named_and_refused_and_a_place_may_change(
+    quick, small, whole, tmp_path, here
+):
+    run = unfinished(whole)
+    config = json.loads((run.path / "config.json").read_text())
+    edited = config | {"settings": config["settings"] | {"epochs": 4, "learning_rate": 0.5}}
+    (run.path / "config.json").write_text(json.dumps(edited))
+    line = here("runs", "resume", run.path).refused(3, "epochs 3, now 4", "learning-rate 0.02, now 0.5", "config.json")
+    assert "units" not in line
+    assert not (run.path / "metrics.json").exists()
+    moved = Path(shutil.copytree(small.data, tmp_path / "moved"))
+    edited = config | {"settings": config["settings"] | {"data": str(moved)}}
+    (run.path / "config.json").write_text(json.dumps(edited))
+    assert here("runs", "resume", run.path, "--json").data["epochs"] == 3
+
+
+def test_a_run_that_goes_on_with_other_libraries_says_so(quick, whole, here):
+    run = unfinished(whole)
+    environment = json.loads((run.path / "environment.json").read_text())
+    environment["versions"]["keras"] = "3.0.0"
+    (run.path / "environment.json").write_text(json.dumps(environment))
+    done = here("runs", "resume", run.path, "--json")
+    assert "keras 3.0.0 is now" in done.err
+    assert "keras 3.0.0 is now" in done.data["warnings"][0]
+    assert "warnings" not in json.loads((run.path / "metrics.json").read_text())
 
 
 def test_a_run_in_use_is_not_trained_by_another(whole):
