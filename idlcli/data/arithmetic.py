@@ -139,12 +139,14 @@ def load(path: Path) -> Arithmetic:
         raise DataError(f"{path} is not an arithmetic data set that this idl reads.", hint="Build it again.")
     try:
         queries = make_queries(ops=manifest["ops"], maximum=manifest["max"])
-        parts = {name: np.asarray(open_array(path / f"{name}.npy", hint=REBUILD)) for name in ARRAYS}
+        parts = {name: np.array(open_array(path / f"{name}.npy", hint=REBUILD)) for name in ARRAYS}
         bank = glyphs.Bank(parts["glyphs"], parts["glyph_labels"], queries.alphabet)
         whole = (
             np.array_equal(parts["queries"], queries.queries)
             and np.array_equal(parts["answers"], queries.answers)
-            and bank.images.dtype == np.uint8
+            and parts["queries"].dtype == queries.queries.dtype
+            and parts["answers"].dtype == queries.answers.dtype
+            and bank.images.dtype == bank.labels.dtype == np.uint8
             and bank.images.shape == (len(bank.labels), digits.SIDE, digits.SIDE)
             and set(np.unique(bank.labels).tolist()) == set(range(len(queries.alphabet)))
             and manifest["pools"] in ("disjoint", "shared")

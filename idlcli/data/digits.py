@@ -44,7 +44,7 @@ def load(source: str) -> Digits:
             )
         return _from_npz(path)
     path = Path(source)
-    if not _exists(path):
+    if not _is_there(path):
         raise DataError(
             f"No digits at {source!r:.120}.", hint="Give mnist-5k, keras, or a path to MNIST idx, idx.gz or npz."
         )
@@ -53,9 +53,9 @@ def load(source: str) -> Digits:
     return _from_npz(path) if path.suffix == ".npz" else _from_idx([path])
 
 
-def _exists(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
     try:
-        return path.exists()
+        return path.is_dir() or path.is_file()  # a pipe would be waited for
     except (OSError, ValueError):  # too long, or with a NUL
         return False
 
@@ -76,10 +76,10 @@ def _bundled() -> Digits:
 
 
 def _from_directory(path: Path) -> Digits:
-    images = sorted(p for p in path.iterdir() if "idx3" in p.name and not p.name.startswith("."))
+    images = sorted(p for p in path.iterdir() if "idx3" in p.name and not p.name.startswith(".") and p.is_file())
     if images:
         return _from_idx(images)
-    archives = sorted(path.glob("*.npz"))
+    archives = sorted(p for p in path.glob("*.npz") if p.is_file())
     if len(archives) == 1:
         return _from_npz(archives[0])
     raise DataError(

@@ -91,11 +91,11 @@ def load(path: Path, model: "keras.Model", *, optimizer: bool = True) -> Progres
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open the file for the block; whatever is wrong with it is a :class:`DataError`."""
+    if not path.is_file():  # a pipe would be waited for
+        raise DataError(f"There is no checkpoint {path}.")
     try:
         with safe_open(path, framework="numpy") as file:
             yield file
-    except FileNotFoundError as error:
-        raise DataError(f"There is no checkpoint {path}.") from error
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, struct.error, RecursionError) as error:
         raise DataError(f"{path} is not a whole checkpoint: {' '.join(str(error).split())[:100]}.") from error
 

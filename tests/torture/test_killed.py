@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import run_idl
+from command_line import run_idl
 from stoppable import Training, assert_same_files
 
 from idlcli.runs import Run, list_runs
@@ -16,7 +16,7 @@ from idlcli.training import checkpoint
 
 pytestmark = pytest.mark.torture
 
-EPOCHS = 16
+EPOCHS = 36
 SMALL = ("--epochs", str(EPOCHS), "--batch-size", "16", "--jit", "off", "--json")
 FACES = (*SMALL, "--augment", "paper", "--eval-every", "3")
 WRITTEN = (*SMALL, "--architecture", "columns", "--units", "4", "--column-units", "4", "--readout-units", "4",
@@ -73,7 +73,7 @@ class Ordeal:
     def kill_in_an_epoch(self) -> None:
         training = self.start(slowly=0.5)
         self.wait_for_checkpoint(training)
-        time.sleep(self.moments.random())
+        time.sleep(self.moments.random() / 2)
         code, _, err = training.stop(signal.SIGKILL)
         assert code == -signal.SIGKILL, err[-3000:]
         self.after_a_kill()
