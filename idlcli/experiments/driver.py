@@ -95,6 +95,7 @@ def resume(
 
 
 def _check_unchanged(run: Run) -> None:
+    run.log()  # a broken one is refused here, before the engine is loaded
     last = run.path / "checkpoints" / "last.safetensors"
     trained_with = checkpoint.settings_of(last) if last.exists() else None
     if trained_with is None:

@@ -36,9 +36,12 @@ def _place(event: str, arguments: tuple) -> str | None:
         return None
     if not isinstance(path, str | bytes | os.PathLike) or os.fsdecode(path) == os.devnull:
         return None
-    name = os.path.realpath(os.fsdecode(path))
-    unnamed = name == tempfile.gettempdir()  # a temporary file that no directory ever shows
-    return None if unnamed or re.search(r"\.pyc(\.\d+)?$|/__pycache__$", name) else name
+    if event in ("os.remove", "os.rmdir") and arguments[1] != -1:  # below an open directory, heard of itself
+        return None
+    folder, file = os.path.split(os.path.abspath(os.fsdecode(path)))
+    name = os.path.join(os.path.realpath(folder), file)
+    temporary = name.startswith(os.path.join(tempfile.gettempdir(), "tmp")) or name == tempfile.gettempdir()
+    return None if temporary or re.search(r"\.pyc(\.\d+)?$|/__pycache__$", name) else name
 
 
 @pytest.fixture

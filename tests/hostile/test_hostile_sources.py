@@ -174,7 +174,7 @@ def test_digits(what, here, tmp_path, watched):
 def test_a_pipe_of_digits_is_not_waited_for(name, here, tmp_path, watched):
     (tmp_path / "in").mkdir()
     os.mkfifo(tmp_path / name)
-    watched |= {".out"}
+    watched |= {"in", ".out"}
     here("data", "build", "arithmetic", "--digits", name.split("/")[0], "--out", "out").refused(3)
 
 
