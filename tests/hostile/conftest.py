@@ -59,3 +59,10 @@ def watched(tmp_path: Path) -> Iterator[set[str]]:
     written = {place for event, arguments in heard if event in WRITES and (place := _place(event, arguments))}
     places = tuple(os.path.join(tmp_path, name) for name in allowed)
     assert not [name for name in written - {str(tmp_path)} if not name.startswith(places)]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Iterator[Path]:
+    """Where a set is built; nothing half-built is left beside it."""
+    yield tmp_path / "out"
+    assert not (tmp_path / ".out.building").exists()
