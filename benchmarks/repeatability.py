@@ -26,6 +26,7 @@ CONDITIONS: dict[str, tuple[tuple[str, ...], int]] = {
     "the same again": (PLAIN, 1),
     "2 threads": (PLAIN, 2),
     "4 threads": (PLAIN, 4),
+    "4 threads again, against 4 threads": (PLAIN, 4),
     "`--deterministic`": ((*PLAIN, "--deterministic"), 1),
     "`--jit on`": (("--jit", "on"), 1),
     "`--backend jax`": (("--backend", "jax"), 1),
@@ -46,9 +47,9 @@ def idl(*words: str, cwd: Path, threads: int = 1) -> dict:
     return json.loads(done.stdout)["data"]
 
 
-def weights(result: dict) -> dict[str, np.ndarray]:
+def weights(result: dict, cwd: Path) -> dict[str, np.ndarray]:
     """Return the trained weights of a run, without the optimizer's state."""
-    tensors = read_tensors(Path(result["run"]) / "checkpoints" / "last.safetensors")
+    tensors = read_tensors(cwd / result["run"] / "checkpoints" / "last.safetensors")
     return {name: tensor for name, tensor in tensors.items() if name.startswith("model/") and "seed" not in name}
 
 
@@ -73,13 +74,14 @@ def main() -> None:
             idl("data", "build", "faces", "--count", "240", "--size", "32", "--out", "faces", cwd=work)
             idl("data", "build", "arithmetic", "--max", "19", "--out", "arithmetic", cwd=work)
         print("| against one thread of TensorFlow, XLA off |", " | ".join(MODELS), "|\n|---|" + "---|" * len(MODELS))
-        first = {model: weights(idl(*words, *PLAIN, cwd=work)) for model, words in MODELS.items()}
+        base = {model: weights(idl(*words, *PLAIN, cwd=work), work) for model, words in MODELS.items()}
+        found = {}
         for what, (more, threads) in CONDITIONS.items():
-            found = [
-                compared(first[model], weights(idl(*words, *more, cwd=work, threads=threads)))
-                for model, words in MODELS.items()
-            ]
-            print(f"| {what} | {' | '.join(found)} |", flush=True)
+            found[what] = {
+                model: weights(idl(*words, *more, cwd=work, threads=threads), work) for model, words in MODELS.items()
+            }
+            against = found[what.split(", against ")[1]] if "against" in what else base
+            print(f"| {what} |", " | ".join(compared(against[m], found[what][m]) for m in MODELS), "|", flush=True)
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def resume(
         prepared = experiment.prepare(settings, root=run.path.parent)
         if not (run.path / "data.json").exists():  # stopped before anything was written
             _describe(run, prepared)
-        other_versions = _other_versions(run, settings.backend)
+        other_conditions = _other_conditions(run, settings.backend)
         before = read_json_object(run.path / "data.json")
         if before.get("fingerprint") != prepared.data["fingerprint"]:
             raise DataError(
@@ -90,7 +90,7 @@ def resume(
             )
         devices.join(settings)
         result = _train(experiment, prepared, run, reporter, resumed=True)
-        warnings = [*result.get("warnings", ()), *other_versions]
+        warnings = [*result.get("warnings", ()), *other_conditions]
         return result | ({"warnings": warnings} if warnings else {})
 
 
@@ -108,17 +108,17 @@ def _check_unchanged(run: Run) -> None:
         )
 
 
-def _other_versions(run: Run, backend: str) -> list[str]:
-    """Return what to say of libraries that are not those the run was begun with."""
+def _other_conditions(run: Run, backend: str) -> list[str]:
+    """Return what to say of libraries and cores that are not those the run was begun with."""
     path = run.path / "environment.json"
-    before = read_json_object(path).get("versions") if path.exists() else None
-    if not isinstance(before, dict):
-        return []
-    now = engine.versions()
+    about = read_json_object(path) if path.exists() else {}
+    versions = about.get("versions")
+    before = {"cores": about.get("cores"), **(versions if isinstance(versions, dict) else {})}
+    now = {"cores": engine.cores(), **engine.versions()}
     found = [
         f"{name} {before[name]} is now {now.get(name)}"
-        for name in ("keras", backend, "numpy")
-        if name in before and before[name] != now.get(name)
+        for name in ("cores", "keras", backend, "numpy")
+        if before.get(name) is not None and before[name] != now.get(name)
     ]
     return [f"The numbers may not be those of an unbroken run: {', '.join(found)}."] if found else []
 

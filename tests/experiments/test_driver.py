@@ -382,14 +382,16 @@ def test_settings_that_changed_since_the_checkpoint_are_named_and_refused_and_a_
     assert here("runs", "resume", run.path, "--json").data["epochs"] == 3
 
 
-def test_a_run_that_goes_on_with_other_libraries_says_so(quick, whole, here):
+def test_a_run_that_goes_on_with_other_libraries_or_cores_says_so(quick, whole, here):
     run = unfinished(whole)
     environment = json.loads((run.path / "environment.json").read_text())
     environment["versions"]["keras"] = "3.0.0"
+    environment["cores"] = 999
     (run.path / "environment.json").write_text(json.dumps(environment))
     done = here("runs", "resume", run.path, "--json")
     assert "keras 3.0.0 is now" in done.err
     assert "keras 3.0.0 is now" in done.data["warnings"][0]
+    assert "cores 999 is now" in done.data["warnings"][0]
     assert "warnings" not in json.loads((run.path / "metrics.json").read_text())
 
 
