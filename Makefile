@@ -4,6 +4,9 @@ VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 # LOCKED=1 installs exactly the versions of constraints.txt.
 LOCKED ?=
+ATHERIS ?= atheris==3.0.0
+# How long `make fuzz` takes for each reader.
+MINUTES ?= 10
 PEERS  ?= torch-fidelity==0.4.0 pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 tqdm
 BIN    := $(VENV)/bin
 
@@ -11,7 +14,7 @@ BIN    := $(VENV)/bin
 ONLY   ?=
 TURNS  ?= 5
 
-.PHONY: help quickstart test test-fast test-slow test-engines lint peers bench growth constraints clean
+.PHONY: help quickstart test test-fast test-slow test-engines torture fuzz lint peers bench growth constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +44,15 @@ test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch, sweeps on Ray; a missing one fails
 	$(BIN)/python -m pip install --quiet --editable '.[jax,ray]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
+
+torture: $(BIN)/idl   ## Kill trainings at random moments, fill disks, run every command twice (an hour; needs JAX)
+	$(BIN)/python -m pip install --quiet --editable '.[jax]'
+	$(BIN)/python -m pytest -m torture -rP
+
+fuzz: $(BIN)/idl   ## Feed the readers of strangers' files for MINUTES each, guided by what they cover (needs Linux)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target build/atheris '$(ATHERIS)'
+	for reader in zip array pickle pickle-in-zip toml; do \
+		PYTHONPATH=build/atheris $(BIN)/python tools/fuzz.py $$reader --minutes $(MINUTES) || exit 1; done
 
 build/peers: $(BIN)/idl
 	$(BIN)/python -m pip install --quiet '$(TORCH)'

@@ -99,10 +99,13 @@ def create(*, root: Path, slug: str, name: str | None, kind: str, settings: dict
             path.mkdir()
     except OSError as error:
         raise write_failure(root, error) from error
-    run = Run(path)
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    write_json(path / "config.json", {"schema": SCHEMA, "kind": kind, "created": created, "settings": settings})
-    return run
+    try:
+        write_json(path / "config.json", {"schema": SCHEMA, "kind": kind, "created": created, "settings": settings})
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)  # without its config it is no run
+        raise
+    return Run(path)
 
 
 def _next_number(root: Path) -> int:
@@ -201,16 +204,13 @@ def remove(run: Run) -> None:
     doomed = run.path.with_name(f".{run.name}.{os.getpid()}.{time.monotonic_ns()}.removed")
     try:
         run.path.rename(doomed)
-        shutil.rmtree(doomed)
+        doomed.unlink() if doomed.is_symlink() else shutil.rmtree(doomed)
     except OSError as error:
         raise write_failure(run.path, error) from error
 
 
 def summary(run: Run) -> dict[str, Any]:
-    """Return what a list shows of a run: ``run``, ``kind``, ``status``, ``epochs``, ``created``, ``metrics``.
-
-    A run whose files are broken is listed as failed, with kind ``unknown``.
-    """
+    """Return what a list shows of a run; one whose files are broken is listed as failed, with kind ``unknown``."""
     try:
         config, metrics, log = run.config(), run.metrics(), run.log()
         epochs = int(log[-1]["epoch"]) if log else 0

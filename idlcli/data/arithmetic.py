@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from idlcli.data import digits, glyphs
+from idlcli.data.arrays import open_array
 from idlcli.data.queries import Queries, make_queries
 from idlcli.data.staging import staged_directory
 from idlcli.errors import DataError, UsageError
@@ -20,6 +21,7 @@ KIND = "arithmetic"
 SCHEMA = 1
 ARRAYS = ("queries", "answers", "glyphs", "glyph_labels")
 MATERIALISED = ("query_images", "answer_images")
+REBUILD = "Build it again with --overwrite."
 OWN = ("manifest.json", *(f"{name}.npy" for name in ARRAYS + MATERIALISED))
 
 
@@ -137,12 +139,14 @@ def load(path: Path) -> Arithmetic:
         raise DataError(f"{path} is not an arithmetic data set that this idl reads.", hint="Build it again.")
     try:
         queries = make_queries(ops=manifest["ops"], maximum=manifest["max"])
-        parts = {name: _read_array(path / f"{name}.npy") for name in ARRAYS}
+        parts = {name: np.array(open_array(path / f"{name}.npy", hint=REBUILD)) for name in ARRAYS}
         bank = glyphs.Bank(parts["glyphs"], parts["glyph_labels"], queries.alphabet)
         whole = (
             np.array_equal(parts["queries"], queries.queries)
             and np.array_equal(parts["answers"], queries.answers)
-            and bank.images.dtype == np.uint8
+            and parts["queries"].dtype == queries.queries.dtype
+            and parts["answers"].dtype == queries.answers.dtype
+            and bank.images.dtype == bank.labels.dtype == np.uint8
             and bank.images.shape == (len(bank.labels), digits.SIDE, digits.SIDE)
             and set(np.unique(bank.labels).tolist()) == set(range(len(queries.alphabet)))
             and manifest["pools"] in ("disjoint", "shared")
@@ -150,16 +154,7 @@ def load(path: Path) -> Arithmetic:
             and {f"{name}.npy" for name in ARRAYS} <= set(manifest["sha256"])
         )
     except (KeyError, TypeError, ValueError, UsageError) as error:
-        raise DataError(
-            f"{path}: the manifest does not fit the data.", hint="Build it again with --overwrite."
-        ) from error
+        raise DataError(f"{path}: the manifest does not fit the data.", hint=REBUILD) from error
     if not whole:
-        raise DataError(f"{path}: the arrays do not fit the manifest.", hint="Build it again with --overwrite.")
+        raise DataError(f"{path}: the arrays do not fit the manifest.", hint=REBUILD)
     return Arithmetic(queries, bank, manifest, path)
-
-
-def _read_array(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except digits.BAD_ARRAY as error:
-        raise DataError(f"Cannot read {path}: {' '.join(str(error).split())[:120]}.") from error

@@ -4,7 +4,6 @@ import dataclasses
 import gzip
 import importlib.util
 import math
-import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -18,11 +17,6 @@ from idlcli.files import sha256_of_file
 SIDE = 28
 MAX_DIGITS = 1_000_000
 IMAGE_MAGIC, LABEL_MAGIC = 0x803, 0x801
-BAD_ARRAY = (
-    OSError, ValueError, EOFError, MemoryError, RuntimeError, SyntaxError, tokenize.TokenError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What NumPy raises for .npy and .npz files that are broken, encrypted or promise too much."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +44,7 @@ def load(source: str) -> Digits:
             )
         return _from_npz(path)
     path = Path(source)
-    if not _exists(path):
+    if not _is_there(path):
         raise DataError(
             f"No digits at {source!r:.120}.", hint="Give mnist-5k, keras, or a path to MNIST idx, idx.gz or npz."
         )
@@ -59,9 +53,9 @@ def load(source: str) -> Digits:
     return _from_npz(path) if path.suffix == ".npz" else _from_idx([path])
 
 
-def _exists(path: Path) -> bool:
+def _is_there(path: Path) -> bool:
     try:
-        return path.exists()
+        return path.is_dir() or path.is_file()  # a pipe would be waited for
     except (OSError, ValueError):  # too long, or with a NUL
         return False
 
@@ -82,10 +76,10 @@ def _bundled() -> Digits:
 
 
 def _from_directory(path: Path) -> Digits:
-    images = sorted(p for p in path.iterdir() if "idx3" in p.name and not p.name.startswith("."))
+    images = sorted(p for p in path.iterdir() if "idx3" in p.name and not p.name.startswith(".") and p.is_file())
     if images:
         return _from_idx(images)
-    archives = sorted(path.glob("*.npz"))
+    archives = sorted(p for p in path.glob("*.npz") if p.is_file())
     if len(archives) == 1:
         return _from_npz(archives[0])
     raise DataError(
@@ -146,14 +140,19 @@ def _from_npz(path: Path) -> Digits:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_DIGITS * SIDE * SIDE * 2:
                 raise DataError(f"{path} is too large for digits.")
-        with np.load(path, allow_pickle=False) as arrays:
+        arrays = np.load(path, allow_pickle=False)
+        if isinstance(arrays, np.ndarray):  # of a file that begins as an array and ends as a zip
+            raise ValueError("it is one array, not an archive of several")
+        with arrays:
             for pairs in ([("x_train", "y_train"), ("x_test", "y_test")], [("images", "labels")]):
                 present = [(x, y) for x, y in pairs if x in arrays and y in arrays]
                 if present:
                     images = np.concatenate([arrays[x] for x, _ in present])
                     labels = np.concatenate([arrays[y] for _, y in present])
                     return _checked(images, labels, name=path.name, files=[path])
-    except BAD_ARRAY as error:
+    except DataError:
+        raise
+    except Exception as error:  # a hostile header or zip may fail anywhere in its parser
         raise DataError(f"Cannot read {path}: {' '.join(str(error).split())[:120]}.") from error
     raise DataError(f"{path} holds no digits.", hint="Expected arrays x_train and y_train, or images and labels.")
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idlcli.data.arrays import open_array
 from idlcli.data.labels import Column
 from idlcli.errors import DataError
 from idlcli.files import read_json_object
@@ -128,15 +129,8 @@ def _whole(path: Path, manifest: dict[str, Any], key: str, low: int) -> int:
 
 def _array(path: Path) -> NDArray[Any]:
     """Return a memory-mapped array, read-only, C order, and as long as its file."""
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.", hint=REBUILD)
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-        whole = array.flags.c_contiguous and path.stat().st_size == array.offset + array.nbytes
-    except Exception as error:  # a hostile header may fail anywhere in its parser
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120].rstrip(".")
-        raise DataError(f"Cannot read {path}: {reason}.", hint=REBUILD) from error
-    if not whole:
+    array = open_array(path, hint=REBUILD)
+    if not array.flags.c_contiguous or path.stat().st_size != array.offset + array.nbytes:
         raise DataError(f"{path} is not laid out as idl writes it.", hint=REBUILD)
     return array
 

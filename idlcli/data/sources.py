@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from idlcli.data.arrays import open_array
 from idlcli.data.zips import MAX_BYTES, SafeZip
 from idlcli.errors import DataError
 
@@ -205,11 +206,7 @@ def _read_file(path: bytes) -> bytes:
 
 def _rows(path: Path) -> Source:
     """Return the rows of an .npy, memory-mapped: uint8 or float, (N, H, W), (N, H, W, 1), (N, H, W, 3 or 4)."""
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:  # a hostile header may fail anywhere in its parser
-        reason = " ".join(str(error).split())[:120].rstrip(".")
-        raise DataError(f"{path} is not a whole .npy of numbers: {reason}.", hint=HINT) from error
+    array = open_array(path, hint=HINT)
     shape, kind = array.shape, array.dtype
     hint = "Images are uint8, or floats in [0, 1], of shape (N, H, W, 3) or (N, H, W)."
     if kind.kind != "f" and kind != np.uint8:

@@ -41,7 +41,7 @@ class SafeZip:
             raise DataError(
                 f"{path} is not a whole zip: {_one_line(error)}.", hint="Fetch or pack it again."
             ) from error
-        infos = [info for info in self._archive.infolist() if not info.is_dir()]
+        infos = [info for info in self._archive.infolist() if not info.filename.endswith("/")]  # a name may be empty
         last = {info.orig_filename: index for index, info in enumerate(infos)}
         self.members = [
             # Some packers for Windows write backslashes; zipfile's own `filename` ends before a NUL.

@@ -21,8 +21,8 @@ from idlcli.files import only_one, read_json_object, write_json
 from idlcli.runs import Run
 from idlcli.settings import RUN_KINDS
 from idlcli.settings.fields import from_dict
-from idlcli.settings.resolve import applicable, changed
-from idlcli.training import devices, engine
+from idlcli.settings.resolve import applicable, changed, differences, without_place
+from idlcli.training import checkpoint, devices, engine
 from idlcli.training.reporter import Reporter
 
 
@@ -60,7 +60,8 @@ def resume(
     """Go on with a run from its last checkpoint; a run that is done is left as it is.
 
     ``data`` says where the data lie now, if they were moved; ``spread`` over which devices and processes the training
-    is spread now (settings by name). Raises :class:`DataError` if they are not the same data.
+    is spread now (settings by name): nothing else may change. Raises :class:`DataError` if they are not the same data,
+    or if the settings are not those that the checkpoint was trained with.
     """
     settings = changed(settings_of(run), {**(spread or {}), **({} if data is None else {"data": data})})
     devices.check(settings)
@@ -74,11 +75,13 @@ def resume(
         metrics = run.metrics()
         if metrics is not None:
             return _result(run, metrics, resumed=False)
+        _check_unchanged(run)
         engine.check(settings.backend)
         experiment = _module(run.kind)
         prepared = experiment.prepare(settings, root=run.path.parent)
         if not (run.path / "data.json").exists():  # stopped before anything was written
             _describe(run, prepared)
+        other_conditions = _other_conditions(run, settings.backend)
         before = read_json_object(run.path / "data.json")
         if before.get("fingerprint") != prepared.data["fingerprint"]:
             raise DataError(
@@ -86,7 +89,38 @@ def resume(
                 hint="Say where those lie with --data, or start a new run.",
             )
         devices.join(settings)
-        return _train(experiment, prepared, run, reporter, resumed=True)
+        result = _train(experiment, prepared, run, reporter, resumed=True)
+        warnings = [*result.get("warnings", ()), *other_conditions]
+        return result | ({"warnings": warnings} if warnings else {})
+
+
+def _check_unchanged(run: Run) -> None:
+    run.log()  # a broken one is refused here, before the engine is loaded
+    last = run.path / "checkpoints" / "last.safetensors"
+    trained_with = checkpoint.settings_of(last) if last.exists() else None
+    if trained_with is None:
+        return
+    found = differences(trained_with, run.config()["settings"])
+    if found:
+        raise DataError(
+            f"The settings of {run.name} were changed since its checkpoint: {'; '.join(found)}.",
+            hint="Put them back in its config.json, or start a new run.",
+        )
+
+
+def _other_conditions(run: Run, backend: str) -> list[str]:
+    """Return what to say of libraries and cores that are not those the run was begun with."""
+    path = run.path / "environment.json"
+    about = read_json_object(path) if path.exists() else {}
+    versions = about.get("versions")
+    before = {"cores": about.get("cores"), **(versions if isinstance(versions, dict) else {})}
+    now = {"cores": engine.cores(), **engine.versions()}
+    found = [
+        f"{name} {before[name]} is now {now.get(name)}"
+        for name in ("cores", "keras", backend, "numpy")
+        if before.get(name) is not None and before[name] != now.get(name)
+    ]
+    return [f"The numbers may not be those of an unbroken run: {', '.join(found)}."] if found else []
 
 
 def obtain(*, kind: str, settings: Any, root: Path, reporter: Reporter | None = None) -> Run:
@@ -121,18 +155,14 @@ def data_mark(*, kind: str, settings: Any, root: Path) -> str:
 
 def matching(*, kind: str, settings: Any, root: Path, mark: str) -> Run | None:
     """Return the newest run under ``root`` of these settings on the data that ``mark`` is the fingerprint of."""
-    wanted = _without_place(applicable(settings))
+    wanted = without_place(applicable(settings))
     for run in reversed(runs.list_runs(root)):
         with contextlib.suppress(DataError):
-            if run.kind == kind and _without_place(run.config()["settings"]) == wanted:
+            if run.kind == kind and without_place(run.config()["settings"]) == wanted:
                 about = run.path / "data.json"  # not there yet: stopped before anything was written
                 if not about.exists() or read_json_object(about).get("fingerprint") == mark:
                     return run
     return None
-
-
-def _without_place(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != "data"}
 
 
 def _describe(run: Run, prepared: Prepared) -> None:

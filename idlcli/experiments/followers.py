@@ -11,12 +11,10 @@ from typing import Any
 from idlcli.errors import UsageError
 from idlcli.files import make_directory, read_json_object, write_bytes
 from idlcli.runs import Run
-from idlcli.settings.resolve import applicable
+from idlcli.settings.resolve import applicable, differences
 from idlcli.training import devices
 
 HANDED = ("config.json", "data.json", "metrics.json", "log.jsonl", "checkpoints/*.safetensors")
-OWN = ("data", "devices", "hosts", "processes", "process_id")
-"""Settings that say where a process trains, and not what."""
 
 
 def hand_out(run: Run) -> None:
@@ -45,14 +43,12 @@ def follow(experiment: ModuleType, prepared: Any) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="idl-") as place:
         run = receive(Path(place))
         resumed = (run.path / "checkpoints").exists()
-        theirs, ours = run.config()["settings"], applicable(prepared.settings)
-        for name in sorted(theirs.keys() | ours.keys()):
-            if name not in OWN and theirs.get(name) != ours.get(name):
-                key = name.replace("_", "-")
-                raise UsageError(
-                    f"Process 0 trains with {key} {theirs.get(name)}, this one with {ours.get(name)}.",
-                    hint="Give all processes the same command but for --process-id.",
-                )
+        found = differences(run.config()["settings"], applicable(prepared.settings))
+        if found:
+            raise UsageError(
+                f"Process 0 trains with {found[0]} in this one.",
+                hint="Give all processes the same command but for --process-id.",
+            )
         if read_json_object(run.path / "data.json")["fingerprint"] != prepared.data["fingerprint"]:
             raise UsageError(f"Process 0 trains on other data than {prepared.settings.data}.")
         metrics = experiment.train(prepared, run=run, reporter=None)

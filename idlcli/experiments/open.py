@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from idlcli import runs
 from idlcli.data import face_set, sources
+from idlcli.data.arrays import open_array
 from idlcli.data.labels import Column
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation.features import Kind
@@ -171,11 +172,7 @@ def _built(path: Path, part: str, choice: _Choice) -> Opened:
 
 
 def _rows(path: Path, choice: _Choice) -> Opened:
-    try:
-        array = np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:  # a hostile header may fail anywhere in its parser
-        reason = " ".join(str(error).split())[:120].rstrip(".")
-        raise DataError(f"{path} is not a whole .npy of numbers: {reason}.") from error
+    array = open_array(path)
     kind = _kind_of_array(path, array)
     rows = choice.rows(len(array), path)
     chosen = np.asarray(array if len(rows) == len(array) else array[rows])

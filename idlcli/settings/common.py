@@ -8,6 +8,8 @@ from idlcli.settings.fields import UNSIGNED_32, setting
 Backend = Literal["tensorflow", "jax", "torch"]
 SPREADING = {"backend": ("jax",)}
 """Engines on which one training can be spread over several devices and machines."""
+PLACE = ("data", "devices", "hosts", "processes", "process_id")
+"""Settings that say where a run trains, and not what: the only ones that may change in mid-run."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

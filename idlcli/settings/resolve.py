@@ -9,6 +9,7 @@ from typing import Any
 
 from idlcli.errors import UsageError
 from idlcli.files import read_toml
+from idlcli.settings.common import PLACE
 from idlcli.settings.fields import Field, as_dict, fields_of, shorten
 
 NOT_SETTINGS = ("IDL_DATA_ROOT", "IDL_RUNS_ROOT", "IDL_CACHE_ROOT", "IDL_REAL_DATA")
@@ -117,6 +118,21 @@ def applicable(settings: Any) -> dict[str, Any]:
     """Return a settings object as a flat dictionary, without what its other settings make meaningless."""
     values = as_dict(settings)
     return {name: values[name] for name, field in fields_of(type(settings)).items() if field.applies(values)}
+
+
+def without_place(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that say what is trained, and not where."""
+    return {name: value for name, value in settings.items() if name not in PLACE}
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return a few words on each setting of what is trained that differs, e.g. ``units 8, now 16``."""
+    before, now = without_place(before), without_place(now)
+    return [
+        f"{name.replace('_', '-')} {shorten(before.get(name))}, now {shorten(now.get(name))}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]
 
 
 def recipes() -> dict[str, Path]:

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import IO
 
 from idlcli.errors import RunFailed, UsageError
 
@@ -67,7 +68,7 @@ def native_noise_held() -> Iterator[None]:
     sys.stdout.flush()
     sys.stderr.flush()
     kept = {stream: os.dup(stream) for stream in (1, 2)}
-    with tempfile.TemporaryFile() as held:
+    with _temporary_file() as held:
         try:
             for stream in kept:
                 os.dup2(held.fileno(), stream)
@@ -81,6 +82,14 @@ def native_noise_held() -> Iterator[None]:
             for stream, copy in kept.items():
                 os.dup2(copy, stream)
                 os.close(copy)
+
+
+def _temporary_file() -> IO[bytes]:
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        reason = error.strerror or error
+        raise RunFailed(f"No temporary file can be made: {reason}.", hint="Set TMPDIR to a place to write.") from error
 
 
 def devices() -> list[str]:
@@ -108,6 +117,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def cores() -> int:
+    """Return how many cores this process may use; the last bits of a convolution depend on it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def environment(backend: str) -> dict[str, object]:
     """Return what ``environment.json`` holds: versions, engine, machine, cores."""
     import platform
@@ -117,5 +131,5 @@ def environment(backend: str) -> dict[str, object]:
         "versions": versions(),
         "system": platform.system(),
         "machine": platform.machine(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
     }

@@ -21,6 +21,7 @@ from idlcli.data.batches import Batches
 from idlcli.errors import DataError, Diverged, Interrupted
 from idlcli.files import append_line, read_json_lines, write_bytes, write_text
 from idlcli.runs import Run
+from idlcli.settings.resolve import without_place
 from idlcli.training import checkpoint, devices
 from idlcli.training.checkpoint import Progress
 from idlcli.training.devices import Alone
@@ -120,6 +121,7 @@ class _Recorder(keras.callbacks.Callback):
         self._epoch = progress.epoch
         self._epoch_started = 0.0
         self._seed_states = _seed_states(task.model)
+        self._settings = without_place(run.config()["settings"])
 
     def signals_caught(self) -> Signals:
         return Signals(self._on_signal)
@@ -177,7 +179,7 @@ class _Recorder(keras.callbacks.Callback):
         better = score is not None and (self.progress.best_score is None or score > self.progress.best_score)
         progress = Progress(done, score, done) if better else dataclasses.replace(self.progress, epoch=done)
         try:
-            content = checkpoint.capture(task.model, progress)
+            content = checkpoint.capture(task.model, progress, self._settings)
         except FloatingPointError as error:
             self._diverged(f"{error} is not finite")
         self.progress, self._unsaved = progress, content

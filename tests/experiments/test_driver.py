@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import math
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from broken_disk import Disk
 
 from idlcli.errors import DataError, Diverged, IdlError, RunFailed, UsageError
 from idlcli.experiments import driver
@@ -114,6 +114,31 @@ def test_another_seed_makes_another_split_and_another_model(whole, small, tmp_pa
     other = start(dataclasses.replace(small, seed=1), tmp_path / "other")
     for name in ("split.json", "checkpoints/last.safetensors"):
         assert files_of(other)[name] != files_of(whole)[name]
+
+
+class Vanishing(Silent):
+    """Removes the data after the first epoch of a training."""
+
+    def __init__(self, data: str) -> None:
+        self.data = data
+
+    def epoch(self, *, epoch, row):
+        shutil.rmtree(self.data, ignore_errors=True)
+
+
+def test_data_that_vanish_while_they_are_trained_on_change_nothing_and_are_missed_when_it_goes_on(
+    whole, small, tmp_path, here
+):
+    data = shutil.copytree(small.data, tmp_path / "data")
+    settings = dataclasses.replace(small, data=str(data))
+    done = driver.start(
+        kind="seq2seq", settings=settings, root=tmp_path / "runs", name=None, reporter=Vanishing(str(data))
+    )
+    assert not data.exists()
+    run = Run(Path(done["run"]))
+    for name in set(files_of(whole)) - {"log.jsonl", "config.json", "data.json"}:
+        assert files_of(run)[name] == files_of(whole)[name], name
+    here("runs", "resume", unfinished(run).path).refused(3, "no arithmetic data set", str(data))
 
 
 class Breaking(Silent):
@@ -307,11 +332,11 @@ def test_a_checkpoint_that_is_missing_or_cut_off_is_exit_3(here, trained_run):
     here("seq2seq", "solve", trained_run, "3+4").refused(3, "last.safetensors")
 
 
-def test_a_checkpoint_of_another_model_is_exit_3_when_resumed(quick, small, whole, tmp_path, here):
+def test_a_checkpoint_of_another_run_is_exit_3_when_resumed(quick, small, whole, tmp_path, here):
     other = start(dataclasses.replace(small, units=5), tmp_path / "other")
     run = unfinished(whole)
     shutil.copy(other.path / "checkpoints" / "last.safetensors", run.path / "checkpoints" / "last.safetensors")
-    here("runs", "resume", run.path).refused(3, "another model")
+    here("runs", "resume", run.path).refused(3, "units 5, now 4")
 
 
 @pytest.mark.parametrize(
@@ -341,6 +366,35 @@ def test_a_description_of_the_data_that_somebody_edited_is_exit_3(change, here, 
     here("seq2seq", "eval", trained_run).refused(3)
 
 
+def test_settings_that_changed_since_the_checkpoint_are_named_and_refused_and_a_place_may_change(
+    quick, small, whole, tmp_path, here
+):
+    run = unfinished(whole)
+    config = json.loads((run.path / "config.json").read_text())
+    edited = config | {"settings": config["settings"] | {"epochs": 4, "learning_rate": 0.5}}
+    (run.path / "config.json").write_text(json.dumps(edited))
+    line = here("runs", "resume", run.path).refused(3, "epochs 3, now 4", "learning-rate 0.02, now 0.5", "config.json")
+    assert "units" not in line
+    assert not (run.path / "metrics.json").exists()
+    moved = Path(shutil.copytree(small.data, tmp_path / "moved"))
+    edited = config | {"settings": config["settings"] | {"data": str(moved)}}
+    (run.path / "config.json").write_text(json.dumps(edited))
+    assert here("runs", "resume", run.path, "--json").data["epochs"] == 3
+
+
+def test_a_run_that_goes_on_with_other_libraries_or_cores_says_so(quick, whole, here):
+    run = unfinished(whole)
+    environment = json.loads((run.path / "environment.json").read_text())
+    environment["versions"]["keras"] = "3.0.0"
+    environment["cores"] = 999
+    (run.path / "environment.json").write_text(json.dumps(environment))
+    done = here("runs", "resume", run.path, "--json")
+    assert "keras 3.0.0 is now" in done.err
+    assert "keras 3.0.0 is now" in done.data["warnings"][0]
+    assert "cores 999 is now" in done.data["warnings"][0]
+    assert "warnings" not in json.loads((run.path / "metrics.json").read_text())
+
+
 def test_a_run_in_use_is_not_trained_by_another(whole):
     run = unfinished(whole)
     with hold(run), pytest.raises(RunFailed, match="in use by another process"):
@@ -354,22 +408,6 @@ def test_no_run_is_made_when_the_data_or_the_settings_will_not_do(small, tmp_pat
     with pytest.raises(UsageError):
         start(small, tmp_path / "runs", name="a/b")
     assert not list((tmp_path / "runs").glob("0*"))
-
-
-class Disk:
-    """A disk that refuses its ``fatal``-th write."""
-
-    def __init__(self, patch, call, fatal):
-        self.count, self.fatal, self.original = 0, fatal, getattr(os, call)
-        patch.setattr(os, call, self)
-
-    def __call__(self, *args, **named):
-        if isinstance(args[0], int) and os.path.isdir(f"/proc/self/fd/{args[0]}"):
-            return self.original(*args, **named)  # a directory's own sync is best effort
-        self.count += 1
-        if self.count == self.fatal:
-            raise OSError(28, "No space left on device")
-        return self.original(*args, **named)
 
 
 @pytest.mark.parametrize("call", ["fsync", pytest.param("replace", marks=pytest.mark.slow)])
@@ -389,15 +427,16 @@ def test_a_disk_that_is_full_at_any_write_leaves_whole_files_and_a_run_that_goes
             with pytest.raises(RunFailed, match="No space left on device"):
                 start(settings, root)
         assert not list(root.rglob("*.tmp")), fatal
+        if fatal == 1:
+            assert not list(root.glob("0*")), "a directory without its config is no run"
+            continue
         (path,) = root.glob("0*")
         run = Run(path)
         for file in path.rglob("*.json"):
             json.loads(file.read_text())
-        if (path / "config.json").exists():
-            assert run.status() in ("failed", "stopped")
-            driver.resume(run=run)
-            same(run, whole)
-        assert fatal == 1 or (path / "config.json").exists()
+        assert run.status() in ("failed", "stopped")
+        driver.resume(run=run)
+        same(run, whole)
 
 
 def test_a_full_disk_is_exit_1_with_the_reason_and_a_hint(here, quick, small, monkeypatch, tmp_path):

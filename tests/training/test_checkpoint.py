@@ -41,7 +41,7 @@ def saved(keras_engine, tmp_path):
     for index, variable in enumerate((*model.weights, *model.optimizer.variables)):
         variable.assign(np.full(variable.shape, index + 1, dtype=variable.dtype))
     path = tmp_path / "one.safetensors"
-    checkpoint.save(path, model, Progress(7, 0.5, 3))
+    path.write_bytes(checkpoint.capture(model, Progress(7, 0.5, 3), {"units": 3}))
     return path, values(model)
 
 
@@ -81,7 +81,7 @@ def test_the_same_model_gives_the_same_bytes(saved, tmp_path):
     load(path, model)
     for number in range(8):
         again = tmp_path / f"{number}.safetensors"
-        checkpoint.save(again, model, Progress(7, 0.5, 3))
+        again.write_bytes(checkpoint.capture(model, Progress(7, 0.5, 3), {"units": 3}))
         assert again.read_bytes() == path.read_bytes()
 
 
@@ -171,11 +171,22 @@ def test_a_missing_checkpoint_and_a_directory_are_refused(saved, tmp_path):
         load(tmp_path, model)
 
 
-def test_two_weights_of_one_name_are_refused_not_lost(keras_engine, tmp_path):
+def test_two_weights_of_one_name_are_refused_not_lost(keras_engine):
     from idlcli.training import checkpoint
 
     model = make_model()
     model.get_layer("norm").gamma._path = model.get_layer("norm").beta.path
     with pytest.raises(ValueError, match="Two weights"):
-        checkpoint.save(tmp_path / "x.safetensors", model, Progress(1))
-    assert list(tmp_path.iterdir()) == []
+        checkpoint.capture(model, Progress(1), {})
+
+
+def test_what_it_was_trained_with_is_read_without_a_model(saved, tmp_path):
+    from idlcli.training import checkpoint
+
+    path, _ = saved
+    assert checkpoint.settings_of(path) == {"units": 3}
+    (name,) = re.findall(rb'settings\\\\?"', path.read_bytes())
+    path.write_bytes(path.read_bytes().replace(name, name.replace(b"settings", b"ettingss")))
+    assert checkpoint.settings_of(path) is None
+    with pytest.raises(DataError, match="no checkpoint"):
+        checkpoint.settings_of(tmp_path / "nowhere")

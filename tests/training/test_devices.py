@@ -123,7 +123,7 @@ def test_a_follower_begins_with_the_first_s_state_and_keeps_nothing(led):
 
 def test_a_follower_that_was_told_otherwise_than_the_first_is_refused(led):
     led(settings_of(0, units=8))
-    with pytest.raises(UsageError, match="units 8, this one with 9"):
+    with pytest.raises(UsageError, match="units 8, now 9 in this one"):
         followers.follow(Experiment(), Prepared(settings_of(units=9)))
     led(settings_of(0), fingerprint="other")
     with pytest.raises(UsageError, match="other data"):

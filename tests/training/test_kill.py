@@ -11,65 +11,11 @@ from pathlib import Path
 
 import filelock
 import pytest
+from stoppable import Training, assert_same_files
 
 from idlcli.runs import Run, is_locked
 
-# Every epoch is saved, so that each stop goes on from another checkpoint, and an epoch takes long enough to be stopped
-# in; all else is the command as it is.
-SAVING = """
-import os, sys, time
-from idlcli.training import engine
-engine.start("tensorflow")
-from idlcli.training import fit
-append, fit.SAVE_SECONDS = fit.append_line, 0.0
-def slowly(*arguments):
-    append(*arguments)
-    time.sleep(float(os.environ.get("SLOWLY", "0")))
-fit.append_line = slowly
-from idlcli.cli.app import main
-sys.exit(main(sys.argv[1:]))
-"""
 EPOCHS = 10
-VARIES = {"config.json", ".lock"}  # the time it was made; and what the lock leaves
-
-
-class Training:
-    """`idl` in a process of its own that is stopped while it trains."""
-
-    def __init__(self, *words: str, cwd: Path, environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SAVING, *words],
-            cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-
-    def wait_for_epoch(self, run: Path, epoch: int) -> None:
-        """Return when the epoch's line is in the log."""
-        until = time.monotonic() + 300
-        while time.monotonic() < until and self.process.poll() is None:
-            if (run / "log.jsonl").exists() and (run / "log.jsonl").read_text().count("\n") >= epoch:
-                return
-            time.sleep(0.005)
-        self.process.kill()
-        out, err = self.process.communicate()
-        raise AssertionError(f"epoch {epoch} was not reached:\n{out.decode()}\n{err.decode()[-3000:]}")
-
-    def stop(self, number: int) -> tuple[int, str, str]:
-        """Send a signal; return the exit status (negative: killed by it), stdout and stderr."""
-        self.process.send_signal(number)
-        return self.end()
-
-    def end(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=600)
-        return self.process.returncode, out.decode(), err.decode()
-
-
-def files_of(run: Path) -> dict[str, bytes]:
-    found = {str(p.relative_to(run)): p.read_bytes() for p in sorted(run.rglob("*")) if p.is_file()}
-    return {name: content for name, content in found.items() if name not in VARIES}
-
-
-def without_seconds(log: bytes) -> list[dict]:
-    return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in log.splitlines()]
 
 
 def test_a_training_stopped_by_term_by_int_and_by_kill_ends_in_the_same_files(
@@ -92,8 +38,7 @@ def test_a_training_stopped_by_term_by_int_and_by_kill_ends_in_the_same_files(
     (expected,) = (tmp_path / "whole" / "runs").glob("0*")
 
     place = start("stopped")
-    slowly = environment | {"SLOWLY": "0.7"}
-    training = Training(*words, cwd=place, environment=slowly)
+    training = Training(*words, cwd=place, environment=environment, slowly=0.7)
     run = place / "runs" / expected.name
     training.wait_for_epoch(run, 2)
     assert Run(run).status() == "running"
@@ -111,21 +56,24 @@ def test_a_training_stopped_by_term_by_int_and_by_kill_ends_in_the_same_files(
     assert not (run / "failure.json").exists()
 
     resume = ("runs", "resume", "1", "--json")
-    training = Training(*resume, cwd=place, environment=slowly)
+    training = Training(*resume, cwd=place, environment=environment, slowly=0.7)
     training.wait_for_epoch(run, 4)
     code, out, err = training.stop(signal.SIGINT)
     assert code == 130, err
     assert "Traceback" not in err
     assert json.loads(out)["errors"][0]["code"] == "interrupted"
 
-    training = Training(*resume, cwd=place, environment=slowly)
+    training = Training(*resume, cwd=place, environment=environment, slowly=0.7)
     training.wait_for_epoch(run, 6)
     time.sleep(moments.random() * 0.3)
     assert is_locked(Run(run))
     assert training.stop(signal.SIGKILL)[0] == -signal.SIGKILL
     assert not is_locked(Run(run))
     assert Run(run).status() == "stopped"
-    (run / "checkpoints" / ".last.safetensors.1234.tmp").write_bytes(b"left by the killed")
+
+    training = Training(*resume, cwd=place, environment=environment, tear=2)
+    assert training.end()[0] == -signal.SIGKILL
+    assert list((run / "checkpoints").glob(".*.tmp")), "it was killed within a checkpoint"
 
     code, out, err = Training(*resume, cwd=place, environment=environment).end()
     assert code == 0, err
@@ -133,11 +81,7 @@ def test_a_training_stopped_by_term_by_int_and_by_kill_ends_in_the_same_files(
     assert json.loads(out)["data"]["epochs"] == EPOCHS
     assert "resumed after epoch" in err
 
-    ours, theirs = files_of(run), files_of(expected)
-    assert sorted(ours) == sorted(theirs)
-    assert without_seconds(ours.pop("log.jsonl")) == without_seconds(theirs.pop("log.jsonl"))
-    for name in ours:
-        assert ours[name] == theirs[name], name
+    assert_same_files(run, expected)
 
 
 def test_a_run_is_refused_while_another_process_holds_it_and_free_when_that_one_is_killed(
