@@ -27,7 +27,7 @@ MODELS = {
         24,
         60,
     ),
-    "gan": (("gan", "train", "--latent", "6", "--width", "4", "--ema", ".9", "--batch-size", "16"), 40, 160),
+    "gan": (("gan", "train", "--latent", "6", "--width", "4", "--ema", ".9", "--batch-size", "16"), 100, 500),
 }
 """What is trained, how many KiB the disk has first, and by how many it grows."""
 

@@ -81,3 +81,13 @@ def test_an_engine_that_fails_to_load_says_why(tmp_path, environment):
     assert done.returncode != 0
     assert b"the driver is too old" in done.stderr
     assert b"no keras" in done.stderr
+
+
+def test_a_machine_without_a_place_for_temporary_files_is_told_so(monkeypatch):
+    def none(*arguments, **named):
+        raise FileNotFoundError(2, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(engine.tempfile, "TemporaryFile", none)
+    with pytest.raises(RunFailed, match="No usable temporary directory") as caught, engine.native_noise_held():
+        pass
+    assert "TMPDIR" in caught.value.hint
