@@ -22,7 +22,7 @@ from idlcli.runs import Run
 from idlcli.settings import RUN_KINDS
 from idlcli.settings.fields import from_dict
 from idlcli.settings.resolve import applicable, changed, differences, without_place
-from idlcli.training import checkpoint, devices, engine
+from idlcli.training import devices, engine
 from idlcli.training.reporter import Reporter
 
 
@@ -95,6 +95,8 @@ def resume(
 
 
 def _check_unchanged(run: Run) -> None:
+    from idlcli.training import checkpoint
+
     run.log()  # a broken one is refused here, before the engine is loaded
     last = run.path / "checkpoints" / "last.safetensors"
     trained_with = checkpoint.settings_of(last) if last.exists() else None

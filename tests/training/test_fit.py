@@ -11,6 +11,7 @@ import pytest
 
 from idlcli.data.batches import Batches
 from idlcli.errors import DataError, Diverged, Interrupted, RunFailed
+from idlcli.files import write_json
 from idlcli.runs import Run
 from idlcli.seeds import rng
 
@@ -64,13 +65,15 @@ def task_of(keras_engine):
     return make
 
 
+def new_run(path: Path) -> Run:
+    path.mkdir(exist_ok=True)
+    write_json(path / "config.json", {"schema": 1, "kind": "seq2seq", "settings": {}})
+    return Run(path)
+
+
 @pytest.fixture
 def run_of(tmp_path):
-    def make(name: str) -> Run:
-        (tmp_path / name).mkdir()
-        return Run(tmp_path / name)
-
-    return make
+    return lambda name: new_run(tmp_path / name)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +115,7 @@ def unbroken(task_of, tmp_path_factory):
     """The training that nothing happened to."""
     from idlcli.training import fit as module
 
-    run = Run(tmp_path_factory.mktemp("unbroken"))
+    run = new_run(tmp_path_factory.mktemp("unbroken"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SAVE_SECONDS", 0.0)
         progress = fit(task_of(), run)
