@@ -64,13 +64,16 @@ def task_of(keras_engine):
     return make
 
 
+def a_run(path: Path) -> Run:
+    """A directory that says what is trained in it, and no more."""
+    path.mkdir(exist_ok=True)
+    (path / "config.json").write_text('{"schema": 1, "kind": "small", "settings": {"units": 3}}')
+    return Run(path)
+
+
 @pytest.fixture
 def run_of(tmp_path):
-    def make(name: str) -> Run:
-        (tmp_path / name).mkdir()
-        return Run(tmp_path / name)
-
-    return make
+    return lambda name: a_run(tmp_path / name)
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +115,7 @@ def unbroken(task_of, tmp_path_factory):
     """The training that nothing happened to."""
     from idlcli.training import fit as module
 
-    run = Run(tmp_path_factory.mktemp("unbroken"))
+    run = a_run(tmp_path_factory.mktemp("unbroken"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SAVE_SECONDS", 0.0)
         progress = fit(task_of(), run)
