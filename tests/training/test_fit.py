@@ -11,7 +11,6 @@ import pytest
 
 from idlcli.data.batches import Batches
 from idlcli.errors import DataError, Diverged, Interrupted, RunFailed
-from idlcli.files import write_json
 from idlcli.runs import Run
 from idlcli.seeds import rng
 
@@ -65,15 +64,16 @@ def task_of(keras_engine):
     return make
 
 
-def new_run(path: Path) -> Run:
+def a_run(path: Path) -> Run:
+    """A directory that says what is trained in it, and no more."""
     path.mkdir(exist_ok=True)
-    write_json(path / "config.json", {"schema": 1, "kind": "seq2seq", "settings": {}})
+    (path / "config.json").write_text('{"schema": 1, "kind": "small", "settings": {"units": 3}}')
     return Run(path)
 
 
 @pytest.fixture
 def run_of(tmp_path):
-    return lambda name: new_run(tmp_path / name)
+    return lambda name: a_run(tmp_path / name)
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +115,7 @@ def unbroken(task_of, tmp_path_factory):
     """The training that nothing happened to."""
     from idlcli.training import fit as module
 
-    run = new_run(tmp_path_factory.mktemp("unbroken"))
+    run = a_run(tmp_path_factory.mktemp("unbroken"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SAVE_SECONDS", 0.0)
         progress = fit(task_of(), run)
@@ -129,17 +129,6 @@ def test_the_loss_falls_and_every_epoch_is_logged(unbroken):
     assert log[-1]["loss"] < log[0]["loss"]
     assert set(log[0]) == {"epoch", "loss", "mae", "lr"}
     assert log[-1]["lr"] < log[0]["lr"]
-
-
-@pytest.mark.parametrize("most", [1, 2, 3])
-def test_steps_that_are_made_in_one_call_compute_what_single_ones_do(task_of, unbroken, run_of, monkeypatch, most):
-    """Five steps an epoch: all in one call (the unbroken training), or each alone, or a last call that is not full."""
-    from idlcli.training import feed
-
-    monkeypatch.setattr(feed, "MOST", most)
-    some = run_of("some")
-    fit(task_of(), some)
-    same(some, unbroken)
 
 
 def test_the_same_training_twice_is_the_same_to_the_bit(task_of, unbroken, run_of):

@@ -51,6 +51,7 @@ def main() -> None:
     runs, sweep, data = sys.argv[1:]
     place = Path(runs) / f"sweep-{Path(sweep).stem}"
     temporary = tempfile.mkdtemp(prefix="r", dir="/tmp")  # the paths of sockets must be short
+    Path("/tmp/ray").mkdir(exist_ok=True)  # the address of the cluster goes there, whatever its temp_dir is
     memory = {"object_store_memory": 80 * 2**20, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "temp_dir": temporary, **memory})
     node = cluster.add_node(num_cpus=1, **memory)
