@@ -4,8 +4,11 @@ import struct
 import zipfile
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
+
+from idlcli.data.torch_weights import read_torch_weights
 
 
 @dataclass(frozen=True)
@@ -130,3 +133,9 @@ ARRAYS = {
 ONE = {"w": window(storage("0", 4), 0, (2, 2), (2, 1))}
 FOUR = {"0": np.arange(4, dtype=np.float32).tobytes()}
 GOOD = {"legacy": legacy(ONE, FOUR), "zip": zipped(ONE, FOUR)}
+
+
+def read(data: bytes, folder: Path) -> dict[str, np.ndarray]:
+    """What the package reads in a weight file of these bytes."""
+    (folder / "net.pth").write_bytes(data)
+    return read_torch_weights(path=folder / "net.pth")

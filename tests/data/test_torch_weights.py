@@ -19,6 +19,7 @@ from torch_files import (
     legacy,
     opcodes,
     raw_of,
+    read,
     state_of,
     storage,
     window,
@@ -26,11 +27,6 @@ from torch_files import (
 )  # fmt: skip
 
 from idlcli.data.torch_weights import read_torch_weights
-
-
-def read(data: bytes, folder: Path) -> dict[str, np.ndarray]:
-    (folder / "net.pth").write_bytes(data)
-    return read_torch_weights(path=folder / "net.pth")
 
 
 @pytest.mark.parametrize("make", [legacy, zipped])

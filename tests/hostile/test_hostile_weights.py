@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from torch_files import (
     FOUR,
@@ -22,6 +21,7 @@ from torch_files import (
     legacy,
     opcodes,
     pickled,
+    read,
     storage,
     window,
     zipped,
@@ -30,11 +30,6 @@ from torch_files import (
 from idlcli.data import torch_pickle, torch_weights
 from idlcli.data.torch_weights import read_torch_weights
 from idlcli.errors import DataError
-
-
-def read(data: bytes, folder: Path) -> dict[str, np.ndarray]:
-    (folder / "net.pth").write_bytes(data)
-    return read_torch_weights(path=folder / "net.pth")
 
 
 class Shell:
