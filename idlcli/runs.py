@@ -45,6 +45,26 @@ class Run:
         """``log.jsonl``: one JSON object an epoch."""
         return self.path / "log.jsonl"
 
+    @property
+    def last(self) -> Path:
+        """The checkpoint that the training goes on from."""
+        return self.path / "checkpoints" / "last.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint of the best epoch, where the training keeps one."""
+        return self.path / "checkpoints" / "best.safetensors"
+
+    @property
+    def initial(self) -> Path:
+        """The weights that the training starts from, where they are another run's."""
+        return self.path / "checkpoints" / "initial.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        """The checkpoint whose weights count: the best, where one is kept, or the last."""
+        return self.best if self.best.exists() else self.last
+
     def config(self) -> dict[str, Any]:
         """Return ``config.json``: ``schema``, ``kind``, ``created``, ``settings``."""
         config = read_json_object(self.path / "config.json")
@@ -222,38 +242,12 @@ def summary(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def compare(found: Sequence[Run]) -> dict[str, Any]:
-    """Return the settings in which runs differ and every metric that is a number, one value a run, and warnings.
-
-    Scores on different test data are not comparable; a warning names the runs whose data or split differ.
-    """
-    configs = [run.config() for run in found]
-    names = dict.fromkeys(name for config in configs for name in config["settings"])
-    settings = {name: [config["settings"].get(name) for config in configs] for name in names}
-    flat = [dict(_numbers(run.metrics() or {})) for run in found]
-    keys = dict.fromkeys(key for metrics in flat for key in metrics)
-    warnings = []
-    if len({config["kind"] for config in configs}) > 1:
-        warnings.append("The runs are of different kinds.")
-    if len({str(_data_of(run)) for run in found}) > 1:
-        warnings.append("The runs were not tested on the same data: their scores are not strictly comparable.")
-    return {
-        "runs": [run.name for run in found],
-        "settings": {name: values for name, values in settings.items() if any(v != values[0] for v in values)},
-        "metrics": {key: [metrics.get(key) for metrics in flat] for key in keys},
-        "warnings": warnings,
-    }
-
-
-def _data_of(run: Run) -> tuple[Any, ...]:
+def data_of(run: Run) -> tuple[Any, ...]:
+    """Return the marks of the data that a run trained and was tested on: equal for the same parts of the same data."""
     path = run.path / "data.json"
-    data = read_json_object(path) if path.exists() else {}
+    return marks(read_json_object(path) if path.exists() else {})
+
+
+def marks(data: dict[str, Any]) -> tuple[Any, ...]:
+    """Return the same of what ``data.json`` holds."""
     return tuple(data.get(key) for key in ("fingerprint", "test", "test_sha256"))
-
-
-def _numbers(metrics: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    for key, value in metrics.items():
-        if isinstance(value, dict):
-            yield from _numbers(value, f"{prefix}{key}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield f"{prefix}{key}", value

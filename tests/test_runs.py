@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from idlcli import runs
 from idlcli.errors import DataError, IdlError, RunFailed, UsageError
+from idlcli.report.compare import compare
 from idlcli.runs import Run
 
 
@@ -270,17 +271,17 @@ def test_comparing_shows_what_differs_and_warns_of_other_data(tmp_path):
     )
     for run, fingerprint in ((one, "a"), (other, "a")):
         (run.path / "data.json").write_text(json.dumps({"fingerprint": fingerprint, "test_sha256": "t"}))
-    found = runs.compare([one, other])
+    found = compare([one, other])
     assert found["settings"] == {"units": [8, 16]}
     assert found["metrics"]["test.exact"] == [0.5, 0.75]
     assert found["warnings"] == []
     (other.path / "data.json").write_text(json.dumps({"fingerprint": "a", "test_sha256": "another"}))
-    assert "not strictly comparable" in runs.compare([one, other])["warnings"][0]
+    assert "not strictly comparable" in compare([one, other])["warnings"][0]
 
 
 def test_comparing_runs_of_different_kinds_or_without_metrics_says_so(tmp_path):
     one, other = make(tmp_path, kind="vae"), make(tmp_path, kind="gan", latent=3)
-    found = runs.compare([one, other])
+    found = compare([one, other])
     assert found["settings"] == {"latent": [None, 3]}
     assert found["metrics"] == {}
     assert any("different kinds" in warning for warning in found["warnings"])

@@ -45,11 +45,12 @@ def compare(
     """Show runs side by side: the settings in which they differ, and their metrics."""
     from idlcli import runs as library
     from idlcli.errors import UsageError
+    from idlcli.report import compare as comparison
 
     if len(run) < 2:
         raise UsageError("Give two runs or more to compare.")
     found = [library.find(reference, root=runs_root(runs)) for reference in run]
-    data = library.compare(found)
+    data = comparison.compare(found)
     header = ("", *(r.name for r in found))
     parts = [
         table([(k.replace("_", "-"), *map(_plain, v)) for k, v in data["settings"].items()], header=header)

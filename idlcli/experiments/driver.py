@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from idlcli import runs
 from idlcli.errors import DataError, IdlError, Interrupted, UsageError
-from idlcli.experiments import followers
+from idlcli.experiments import followers, initial
 from idlcli.files import only_one, read_json_object, write_json
 from idlcli.runs import Run
 from idlcli.settings import RUN_KINDS
@@ -45,12 +45,14 @@ def start(
     devices.check(settings)
     experiment = _module(kind)
     prepared = experiment.prepare(settings, root=root)
+    source = None if settings.process_id else initial.find(settings, kind=kind, data=prepared.data, root=root)
     devices.join(settings)
     if settings.process_id:
         return followers.follow(experiment, prepared)
-    run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=applicable(settings))
+    kept = applicable(settings) | ({"init": str(source.path)} if source else {})
+    run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=kept)
     with runs.hold(run):
-        _describe(run, prepared)
+        _describe(run, prepared, source)
         return _train(experiment, prepared, run, reporter, resumed=False)
 
 
@@ -80,7 +82,7 @@ def resume(
         experiment = _module(run.kind)
         prepared = experiment.prepare(settings, root=run.path.parent)
         if not (run.path / "data.json").exists():  # stopped before anything was written
-            _describe(run, prepared)
+            _describe(run, prepared, initial.find(settings, kind=run.kind, data=prepared.data, root=run.path.parent))
         other_conditions = _other_conditions(run, settings.backend)
         before = read_json_object(run.path / "data.json")
         if before.get("fingerprint") != prepared.data["fingerprint"]:
@@ -98,8 +100,7 @@ def _check_unchanged(run: Run) -> None:
     from idlcli.training import checkpoint
 
     run.log()  # a broken one is refused here, before the engine is loaded
-    last = run.path / "checkpoints" / "last.safetensors"
-    trained_with = checkpoint.settings_of(last) if last.exists() else None
+    trained_with = checkpoint.settings_of(run.last) if run.last.exists() else None
     if trained_with is None:
         return
     found = differences(trained_with, run.config()["settings"])
@@ -167,9 +168,10 @@ def matching(*, kind: str, settings: Any, root: Path, mark: str) -> Run | None:
     return None
 
 
-def _describe(run: Run, prepared: Prepared) -> None:
+def _describe(run: Run, prepared: Prepared, source: Run | None) -> None:
     write_json(run.path / "environment.json", engine.environment(prepared.settings.backend))
-    write_json(run.path / "data.json", prepared.data)
+    started = {"init": initial.copy(source, run=run)} if source else {}
+    write_json(run.path / "data.json", prepared.data | started)
 
 
 def settings_of(run: Run) -> Any:

@@ -45,7 +45,7 @@ class FaceModel:
         from idlcli.training import checkpoint
 
         model = self._build()
-        checkpoint.load(self.run.path / "checkpoints" / "last.safetensors", model, optimizer=False)
+        checkpoint.load(self.run.weights, model, optimizer=False)
         return model
 
     def _build(self) -> Any:

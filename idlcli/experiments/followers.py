@@ -42,8 +42,9 @@ def follow(experiment: ModuleType, prepared: Any) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory(prefix="idl-") as place:
         run = receive(Path(place))
-        resumed = (run.path / "checkpoints").exists()
-        found = differences(run.config()["settings"], applicable(prepared.settings))
+        resumed = run.last.exists()
+        settings = run.config()["settings"]
+        found = differences(settings, applicable(prepared.settings) | {"init": settings.get("init", "")})
         if found:
             raise UsageError(
                 f"Process 0 trains with {found[0]} in this one.",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def prepare(settings: JudgeSettings, *, root: Path | None = None) -> Prepared:
         "path": settings.data, "kind": "arithmetic", "fingerprint": fingerprint(data.manifest),
         "alphabet": data.bank.alphabet, "pools": data.manifest["pools"], "digits": data.manifest["digits"]["name"],
         "train": int(train.sum()), "test": int(test.sum()),
+        "test_sha256": hashlib.sha256(np.flatnonzero(test).tobytes()).hexdigest(),
     }  # fmt: skip
     return Prepared(settings, about, data.bank, np.flatnonzero(train), np.flatnonzero(test))
 
@@ -172,7 +174,7 @@ class Judge:
         from idlcli.training import checkpoint
 
         model = build(self.settings, classes=len(self.alphabet))
-        checkpoint.load(self.run.path / "checkpoints" / "last.safetensors", model, optimizer=False)
+        checkpoint.load(self.run.weights, model, optimizer=False)
         return model
 
     def read(self, images: np.ndarray) -> np.ndarray:
@@ -193,8 +195,7 @@ def extractor(run: Run) -> Extractor:
         engine.start(engine.running() or ENGINE)
         return judge.features(np.asarray(images, np.float32) / 255)
 
-    weights = run.path / "checkpoints" / "last.safetensors"
-    return Extractor("judge", "glyphs", sha256_of_file(weights), f"{SIDE}x{SIDE} none", extract)
+    return Extractor("judge", "glyphs", sha256_of_file(run.weights), f"{SIDE}x{SIDE} none", extract)
 
 
 def obtain(

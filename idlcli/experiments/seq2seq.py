@@ -127,7 +127,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         _teach_to_read(task.model, obtain)
     progress = fit(task, run=run, reporter=reporter)
     if task.best and progress.best_epoch is not None:
-        checkpoint.load(run.path / "checkpoints" / "best.safetensors", task.model, optimizer=False)
+        checkpoint.load(run.best, task.model, optimizer=False)
     answers = {
         name: scenario.answers(task.model, side, side=name) for name, side in prepared.sides.items() if len(side)
     }

@@ -97,8 +97,7 @@ class Solver:
         from idlcli.training import checkpoint
 
         model = self.scenario.build()
-        best = self.run.path / "checkpoints" / "best.safetensors"
-        checkpoint.load(best if best.exists() else best.with_name("last.safetensors"), model, optimizer=False)
+        checkpoint.load(self.run.weights, model, optimizer=False)
         return model
 
     def sides(self) -> dict[str, np.ndarray]:

@@ -18,8 +18,8 @@ from idlcli.models.layers import EachGlyph, NoisyLSTM, OneHot
 from idlcli.settings.seq2seq import Seq2seqSettings
 
 EMBEDDING = 32
-READER_WIDTH = 16
-"""Filters of the network that reads what is written in drawn styles, in training: half the judge's."""
+READER_WIDTH = 12
+"""Filters of the network that reads what is written in drawn styles, in training: fewer than the judge's."""
 
 
 def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -> keras.Model:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from idlcli import runs
 from idlcli.errors import DataError
 from idlcli.report import charts, facts, pictures, scores
+from idlcli.report.compare import compare
 from idlcli.report.content import (
     Block,
     Cell,
@@ -66,7 +66,7 @@ def _cautions(stories: Sequence[Story]) -> list[Block]:
     notes = [f"Not done, and so without scores: {', '.join(unfinished)}; see there."] if unfinished else []
     readable = [story.run for story in stories if story.whole]
     try:
-        notes += runs.compare(readable)["warnings"] if len(readable) > 1 else []
+        notes += compare(readable)["warnings"] if len(readable) > 1 else []
     except DataError as error:  # a file that has changed since it was read
         notes.append(error.message)
     return [Notes(notes)] if notes else []

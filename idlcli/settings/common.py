@@ -17,6 +17,9 @@ class TrainSettings:
     """What any run takes, whatever it trains."""
 
     data: str = setting("", "Directory made by `idl data build` (default: the one that fits, in ./data).", group="Run")
+    init: str = setting(
+        "", "A run of the same model on the same data whose weights the training starts from.", group="Run"
+    )
     seed: int = setting(0, "The one seed everything random derives from.", low=0, high=UNSIGNED_32, group="Run")
     backend: Backend = setting("tensorflow", "The engine that Keras runs on.", group="Run")
     devices: int = setting(

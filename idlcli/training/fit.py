@@ -64,8 +64,8 @@ def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
     reporter, group = reporter or Silent(), devices.current()
     devices.check_batch(task.batches.size, group.devices * group.processes)
     task.model.optimizer.build(task.model.trainable_variables)
-    last = run.folder("checkpoints") / "last.safetensors"
-    progress = checkpoint.load(last, task.model) if last.exists() else Progress(epoch=0)
+    run.folder("checkpoints")
+    progress = _progress(task.model, run)
     _cut_log(run, progress.epoch)
     if progress.epoch >= task.epochs:
         return progress
@@ -97,6 +97,14 @@ def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
     return recorder.progress
 
 
+def _progress(model: keras.Model, run: Run) -> Progress:
+    if run.last.exists():
+        return checkpoint.load(run.last, model)
+    if run.initial.exists():
+        checkpoint.load(run.initial, model, optimizer=False)
+    return Progress(epoch=0)
+
+
 def _cut_log(run: Run, epoch: int) -> None:
     rows = read_json_lines(run.log_path) if run.log_path.exists() else []
     if not all(isinstance(row.get("epoch"), int) for row in rows):
@@ -114,7 +122,6 @@ class _Recorder(keras.callbacks.Callback):
         super().__init__()
         self.progress, self._group = progress, group
         self._task, self._feed, self._run, self._reporter = task, feed, run, reporter
-        self._folder = run.path / "checkpoints"
         self._unsaved: bytes | None = None
         self._saved_at = self._told_at = time.monotonic()
         self._signal = 0
@@ -184,14 +191,14 @@ class _Recorder(keras.callbacks.Callback):
             self._diverged(f"{error} is not finite")
         self.progress, self._unsaved = progress, content
         if better:
-            write_bytes(self._folder / "best.safetensors", content)
+            write_bytes(self._run.best, content)
         if better or done == task.epochs or time.monotonic() - self._saved_at >= SAVE_SECONDS:
             self.save()
 
     def save(self) -> None:
         """See the last whole epoch onto the disk."""
         if self._unsaved is not None:
-            write_bytes(self._folder / "last.safetensors", self._unsaved)
+            write_bytes(self._run.last, self._unsaved)
             self._unsaved, self._saved_at = None, time.monotonic()
 
     def _check_finite(self, metrics: Mapping[str, float]) -> None:

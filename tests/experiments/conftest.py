@@ -10,6 +10,8 @@ import pytest
 from idlcli.settings import Seq2seqSettings
 
 CACHE: dict[object, object] = {}
+FIRST: dict[int, list] = {}
+"""First values of each model's variables, by its id. Not an attribute: a model would take them for its own."""
 
 
 @pytest.fixture
@@ -36,16 +38,16 @@ def quick(keras_engine, monkeypatch):
         if key not in CACHE:
             CACHE[key] = build(scenario)
         model = CACHE[key]
-        for variable, value in getattr(model, "first_values", ()):
+        for variable, value in FIRST.get(id(model), ()):
             variable.assign(value)
         return model
 
     def compiled(model, *rest, **named):
-        if not hasattr(model, "first_values"):
+        if id(model) not in FIRST:
             compile(model, *rest, **named)
             model.optimizer.build(model.trainable_variables)
             variables = (*model.weights, *model.optimizer.variables)
-            model.first_values = [(variable, np.array(variable.numpy())) for variable in variables]
+            FIRST[id(model)] = [(variable, np.array(variable.numpy())) for variable in variables]
 
     monkeypatch.setattr(TextText, "build", built)
     monkeypatch.setattr(models, "compile", compiled)

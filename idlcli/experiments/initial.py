@@ -1,0 +1,50 @@
+"""The run whose weights a training starts from (`--init`): found, checked, and its weights copied into the new run.
+
+More epochs than were planned are a new run that starts from a finished one: the optimizer starts afresh, and nobody
+takes it for an unbroken training. The copy makes the new run whole: the first one may be moved or deleted.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from idlcli import runs
+from idlcli.errors import DataError, UsageError
+from idlcli.files import read_bytes, sha256_of_file, write_bytes
+from idlcli.runs import Run
+from idlcli.settings.fields import fields_of
+from idlcli.settings.resolve import applicable, differences
+
+LARGEST = 2**33
+"""Bytes of a checkpoint that is copied."""
+
+
+def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run | None:
+    """Return the run that ``settings.init`` means; None if it means none.
+
+    Raises :class:`DataError` where there is none with a checkpoint, or where it was not trained and tested on the same
+    parts of the same ``data``: it would be tested on what it was taught. Raises :class:`UsageError` where its model
+    is another one.
+    """
+    if not settings.init:
+        return None
+    run = runs.find(settings.init, root=root, kinds=(kind,))
+    if not run.weights.exists():
+        raise DataError(f"{run.name} has no checkpoint to start from.", hint="`idl runs list` shows what is done.")
+    if runs.data_of(run) != runs.marks(data):
+        raise DataError(
+            f"{run.name} was trained and tested on other parts than this training would be.",
+            hint="Give the data, the seed and the split of that run.",
+        )
+    shapes = {name for name, field in fields_of(type(settings)).items() if field.group == "Model"}
+    before, now = run.config()["settings"], applicable(settings)
+    found = differences(*({name: kept[name] for name in shapes & kept.keys()} for kept in (before, now)))
+    if found:
+        raise UsageError(f"The model of {run.name} is another one: {'; '.join(found)}.", hint="Give the same model.")
+    return run
+
+
+def copy(source: Run, *, run: Run) -> dict[str, Any]:
+    """Copy the weights of ``source`` to where ``run`` starts from them; return what its ``data.json`` says of that."""
+    run.folder("checkpoints")
+    write_bytes(run.initial, read_bytes(source.weights, limit=LARGEST))
+    return {"run": source.name, "epochs": len(source.log()), "sha256": sha256_of_file(run.initial)}

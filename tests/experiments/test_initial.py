@@ -1,0 +1,90 @@
+"""A training that starts from another run's weights: from just those, on the same parts of the same data."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from idlcli import runs
+from idlcli.errors import DataError, UsageError
+from idlcli.experiments import driver
+from idlcli.files import sha256_of_file
+from idlcli.runs import Run
+from idlcli.settings.resolve import applicable
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+STANDSTILL = 1e-12
+"""A learning rate at which float32 weights stay where they are."""
+
+
+def start(settings, root) -> Run:
+    return Run(Path(driver.start(kind="seq2seq", settings=settings, root=root, name=None)["run"]))
+
+
+@pytest.fixture
+def first(quick, small, tmp_path) -> Run:
+    return start(small, tmp_path)
+
+
+@pytest.fixture
+def onward(first, small):
+    return dataclasses.replace(small, init=first.name, epochs=1, learning_rate=STANDSTILL)
+
+
+@pytest.mark.engine
+def test_it_starts_where_the_other_run_ended(first, onward, tmp_path):
+    second = start(onward, tmp_path)
+    assert (second.path / "predictions.csv").read_bytes() == (first.path / "predictions.csv").read_bytes()
+    assert second.metrics()["test"] == first.metrics()["test"]
+    about = json.loads((second.path / "data.json").read_text())["init"]
+    assert about == {"run": first.name, "epochs": 3, "sha256": sha256_of_file(first.weights)}
+    assert [row["epoch"] for row in second.log()] == [1], "it is a new run, not more epochs of the first"
+
+
+def test_the_other_run_is_not_touched_and_not_needed_any_more(first, onward, tmp_path):
+    before = {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()}
+    second = start(onward, tmp_path)
+    assert {path: path.read_bytes() for path in first.path.rglob("*") if path.is_file()} == before
+    whole = (second.path / "predictions.csv").read_bytes()
+    shutil.rmtree(first.path)
+    for name in ("metrics.json", "predictions.csv", "log.jsonl", "checkpoints/last.safetensors"):
+        (second.path / name).unlink()
+    driver.resume(run=second)
+    assert (second.path / "predictions.csv").read_bytes() == whole
+
+
+def test_one_stopped_before_anything_was_written_still_starts_there(first, onward, tmp_path):
+    settings = applicable(onward) | {"init": str(first.path)}
+    second = runs.create(root=tmp_path, slug="stopped", name=None, kind="seq2seq", settings=settings)
+    driver.resume(run=second)
+    assert second.metrics()["test"] == first.metrics()["test"]
+
+
+def test_the_newest_run_may_be_meant(first, onward, tmp_path):
+    second = start(dataclasses.replace(onward, init="latest"), tmp_path)
+    assert Path(second.config()["settings"]["init"]) == first.path
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"init": "nowhere"}, DataError, "No run 'nowhere'"),
+        ({"seed": 1}, DataError, "other parts"),
+        ({"train_fraction": 0.4}, DataError, "other parts"),
+        ({"units": 5}, UsageError, "units 4, now 5"),
+    ],
+)
+def test_what_would_be_tested_on_what_it_was_taught_or_does_not_fit_is_refused(
+    first, onward, tmp_path, changes, error, said
+):
+    with pytest.raises(error, match=said):
+        start(dataclasses.replace(onward, **changes), tmp_path)
+    assert [run.name for run in runs.list_runs(tmp_path)] == [first.name], "nothing was begun"
+
+
+def test_a_run_without_a_checkpoint_is_refused(first, onward, tmp_path):
+    first.last.unlink()
+    with pytest.raises(DataError, match="no checkpoint"):
+        start(onward, tmp_path)
