@@ -177,7 +177,8 @@ class TextImage(TextText):
             return lambda asked, _: predict(model, asked, batch=self.predict_batch)
         from idlcli.models import columns
 
-        write = columns.writing(model, style=self.settings.style_size)
+        settings = self.settings
+        write = columns.writing(model, style=settings.style_size, temperature=settings.pixel_temperature)
         if not self.settings.style_size:
             return lambda asked, _: predict(write, asked, batch=self.predict_batch)
         return lambda asked, styles: predict(write, {"query": asked, "style": styles}, batch=self.predict_batch)

@@ -49,25 +49,30 @@ def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) 
     legible = settings.style_size and settings.legible_weight
     reader = glyph_classifier.build(classes=symbols, width=READER_WIDTH, dropout=0.0) if legible else None
     wrote = glyph_writer.build(
-        symbols=symbols, style=settings.style_size, width=settings.writer_width, slots=slots, reader=reader
+        symbols=symbols,
+        style=settings.style_size,
+        width=settings.writer_width,
+        slots=slots,
+        reader=reader,
+        temperature=settings.pixel_temperature,
     )([characters, written])
     outputs |= dict(zip(("image", "divergence", "legible"), wrote, strict=False))
     return keras.Model({"query": query, "written": written}, outputs, name="columns_text_image")
 
 
 @functools.lru_cache(maxsize=1)
-def writing(model: keras.Model, *, style: int) -> keras.Model:
+def writing(model: keras.Model, *, style: int, temperature: float) -> keras.Model:
     """Return the trained text-image ``model`` as it writes, its weights shared.
 
     query int (B, T) and style float (B, style) -> glyphs float (B, slots, 28, 28) in [0, 1]; with ``style`` 0 the
-    query alone. All glyphs of an answer are written in one style.
+    query alone. All glyphs of an answer are written in one style, their pixels at a ``temperature``.
     """
     characters, query = model.get_layer("justify").output, model.input["query"]
     if not style:
-        return keras.Model(query, ops.sigmoid(EachGlyph(glyph_writer.pen_of(model))(characters)))
+        return keras.Model(query, glyph_writer.ink(EachGlyph(glyph_writer.pen_of(model))(characters), temperature))
     hand = keras.Input((style,), name="style")
     said = ops.concatenate([characters, ops.repeat(hand[:, None], characters.shape[1], axis=1)], axis=-1)
-    image = ops.sigmoid(EachGlyph(glyph_writer.pen_of(model))(said))
+    image = glyph_writer.ink(EachGlyph(glyph_writer.pen_of(model))(said), temperature)
     return keras.Model({"query": query, "style": hand}, image)
 
 

@@ -13,13 +13,15 @@ from keras import layers, ops
 from idlcli.models.layers import EachGlyph
 
 
-def build(*, symbols: int, style: int, width: int, slots: int, reader: keras.Model | None = None) -> keras.Model:
+def build(
+    *, symbols: int, style: int, width: int, slots: int, reader: keras.Model | None = None, temperature: float = 1.0
+) -> keras.Model:
     """Return the network in training: characters (B, slots, symbols), glyphs (B, slots, 28, 28) -> logits and KL.
 
     Characters are distributions, glyphs are float in [0, 1]. The outputs are logits of pixels (B, slots, 28, 28) and
     the KL divergence of each glyph's style from N(0, I), in nats, (B, slots); with ``style`` 0 there is none. With a
     ``reader``, glyphs (B, 28, 28) -> logits (B, symbols), a third output is what it reads where an answer is written
-    in a drawn style, (B, slots, symbols); the reader's weights do not move.
+    in a drawn style at a ``temperature``, (B, slots, symbols); the reader's weights do not move.
     """
     characters = keras.Input((slots, symbols), name="characters")
     glyphs = keras.Input((slots, 28, 28), name="glyphs")
@@ -35,7 +37,7 @@ def build(*, symbols: int, style: int, width: int, slots: int, reader: keras.Mod
     if reader is not None:
         reader.trainable = False
         drawn = DrawnStyle(style, name="drawn_style")(characters)
-        written = ops.sigmoid(write(ops.concatenate([characters, drawn], axis=-1)))
+        written = ink(write(ops.concatenate([characters, drawn], axis=-1)), temperature)
         outputs.append(EachGlyph(reader, name="reader")(written))
     return keras.Model([characters, glyphs], outputs, name="writer")
 
@@ -62,6 +64,11 @@ def encoder(*, style: int, width: int) -> keras.Model:
         maps = layers.Conv2D(filters, 4, strides=2, padding="same", activation="relu", name=f"down_{stage}")(maps)
     features = layers.Dense(256, activation="relu", name="features")(layers.Flatten(name="flat")(maps))
     return keras.Model(glyph, features, name="eye")
+
+
+def ink(logits: Any, temperature: float) -> Any:
+    """Return pixels in [0, 1] of logits: at 1 the means that are learnt, below it nearer to the black of a real hand."""
+    return ops.sigmoid(logits / temperature)
 
 
 def pen_of(model: keras.Model) -> keras.Model:

@@ -91,7 +91,7 @@ class Seq2seqSettings(TrainSettings):
     )  # fmt: skip
     glyph_weight: float = setting(
         1.0, "Weight of the auxiliary loss of image-text: which character is each glyph.",
-        low=0, high=100, only={**COLUMNS, **READING}, group="Model",
+        low=0, high=100, only={**COLUMNS, **READING}, group="Loss",
     )  # fmt: skip
     writer_width: int = setting(
         64, "Feature maps that the first deconvolution of a glyph starts from; the report's is 64.",
@@ -117,6 +117,10 @@ class Seq2seqSettings(TrainSettings):
     style_scale: float = setting(
         1.0, "Standard deviation of the handwritings that answers are written in; training uses 1.",
         low=0, high=3, only=STYLED, group="Model",
+    )  # fmt: skip
+    pixel_temperature: float = setting(
+        1.0, "Temperature of the pixels of written glyphs: below 1 they are nearer to black and white than was learnt.",
+        low=0.05, high=5, only=STYLED, group="Model",
     )  # fmt: skip
     image_weight: float = setting(
         1.0, "Weight of the loss of the written glyphs, in nats a pixel.",

@@ -107,6 +107,21 @@ def test_styles_are_a_query_s_own_and_of_the_size_that_is_asked_for(hand):
     assert len(np.unique(wide, axis=0)) == len(wide)
 
 
+def test_what_is_written_is_nearer_to_black_and_white_at_a_lower_temperature(hand, keras_engine):
+    from idlcli.models import columns
+
+    common = {"architecture": "columns", "units": 4, "column_units": 4, "readout_units": 4, "writer_width": 4}
+    scenario = scenario_of(TextImage, hand, **common)
+    model = columns.build(scenario.settings, alphabet=QUERIES.alphabet, digits=2, slots=QUERIES.answers.shape[1])
+    asked, styles = scenario.asked(ROWS), scenario.styles[ROWS]
+    learnt, sharper = (
+        scenario_of(TextImage, hand, **common, pixel_temperature=temperature).writer(model)(asked, styles)
+        for temperature in (1.0, 0.5)
+    )
+    assert np.allclose(np.log(sharper / (1 - sharper)), 2 * np.log(learnt / (1 - learnt)), atol=1e-4)
+    assert (np.abs(sharper - 0.5) >= np.abs(learnt - 0.5) - 1e-6).all()
+
+
 def test_pixel_losses_are_what_they_are_called():
     from idlcli.experiments.scenarios import pixel_loss
 
