@@ -28,10 +28,11 @@ $(BIN)/idl: pyproject.toml
 quickstart: $(BIN)/idl   ## Install, build small data, train a model, ask it a few queries
 	$(BIN)/idl quickstart
 
-lint: $(BIN)/idl   ## Lint, format and type checks
+lint: $(BIN)/idl   ## Lint, format and type checks, no merge left half done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	@! git grep -nE '^(<<<<<<<|>>>>>>>) '  # what a merge left behind
 
 test: lint test-fast   ## Install, lint and run the tests (minutes)
 
