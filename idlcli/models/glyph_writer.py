@@ -67,7 +67,7 @@ def encoder(*, style: int, width: int) -> keras.Model:
 
 
 def ink(logits: Any, temperature: float) -> Any:
-    """Return pixels in [0, 1] of logits: at 1 the means that are learnt, below it nearer to the black of a real hand."""
+    """Return pixels in [0, 1] of logits: at 1 the means that were learnt, below it nearer to the black of a hand."""
     return ops.sigmoid(logits / temperature)
 
 
