@@ -10,7 +10,6 @@ generator and 2,048 faces, uint8 (N, 64, 64, 3): by batch statistics, as the tut
 
 import argparse
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch_runs import resume, save
 
 NZ, NGF, NDF, NC = 100, 64, 64, 3
 BATCH, RATE, BETA_1 = 128, 2e-4, 0.5
@@ -39,14 +39,15 @@ def main() -> None:
     keep = {int(epoch) for epoch in given.keep.split(",")}
     faces = load_faces(given.data)[: given.limit]
     tutorial = Tutorial(seed=given.seed)
-    done = resume(tutorial, given.out)
-    for epoch in range(done + 1, given.epochs + 1):
+    log = resume(tutorial.parts, given.out)
+    for epoch in range(len(log) + 1, given.epochs + 1):
         started = time.perf_counter()
         losses = [tutorial.step(batch) for batch in batches(faces, seed=given.seed, epoch=epoch)]
         seconds = time.perf_counter() - started
         d_loss, g_loss = np.mean(losses, axis=0).tolist()
         line = {"epoch": epoch, "d_loss": d_loss, "g_loss": g_loss, "seconds": seconds, "steps": len(losses)}
-        save(tutorial, given.out, line)
+        log.append(line)
+        save(tutorial.parts, given.out, log)
         if epoch in keep:
             keep_faces(tutorial, given.out, epoch, seed=given.seed)
         print(json.dumps(line), flush=True)
@@ -127,27 +128,6 @@ class Tutorial:
         error_g.backward()
         self.parts["adam_g"].step()
         return error_real.item() + error_fake.item(), error_g.item()
-
-
-def save(tutorial: Tutorial, out: Path, line: dict[str, Any]) -> None:
-    """Keep everything that the next epoch depends on, and the log up to here, in one file; and the log to read."""
-    found = out / "checkpoint.pt"
-    log = [*torch.load(found)["log"], line] if found.exists() else [line]
-    state = {name: part.state_dict() for name, part in tutorial.parts.items()}
-    torch.save({**state, "random": torch.get_rng_state(), "log": log}, out / "checkpoint.tmp")
-    os.replace(out / "checkpoint.tmp", found)
-    (out / "log.jsonl").write_text("".join(json.dumps(one) + "\n" for one in log))
-
-
-def resume(tutorial: Tutorial, out: Path) -> int:
-    """Put back the last whole epoch, if there is one, and return its number."""
-    if not (out / "checkpoint.pt").exists():
-        return 0
-    state = torch.load(out / "checkpoint.pt")
-    for name, part in tutorial.parts.items():
-        part.load_state_dict(state[name])
-    torch.set_rng_state(state["random"])
-    return len(state["log"])
 
 
 def keep_faces(tutorial: Tutorial, out: Path, epoch: int, *, seed: int) -> None:
