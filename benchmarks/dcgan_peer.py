@@ -8,7 +8,6 @@ an epoch, wall seconds of its steps), a checkpoint an epoch that a killed run go
 generator and 2,048 faces, uint8 (N, 64, 64, 3): by batch statistics, as the tutorial draws them, and by running ones.
 """
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch_runs import resume, save
+from torch_runs import arguments, load_faces, resume, save
 
 NZ, NGF, NDF, NC = 100, 64, 64, 3
 BATCH, RATE, BETA_1 = 128, 2e-4, 0.5
@@ -25,12 +24,7 @@ DRAWN = 2048
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
+    parser = arguments(__doc__)
     parser.add_argument("--limit", type=int, default=None, help="the first N training faces only")
     parser.add_argument("--keep", default="5,10,15,20,25,30,35,40,45,50", help="epochs whose faces are kept")
     given = parser.parse_args()
@@ -51,14 +45,6 @@ def main() -> None:
         if epoch in keep:
             keep_faces(tutorial, given.out, epoch, seed=given.seed)
         print(json.dumps(line), flush=True)
-
-
-def load_faces(path: Path) -> torch.Tensor:
-    """Return the training part, uint8 (N, 3, 64, 64), in memory."""
-    images = np.load(path / "images.npy", mmap_mode="r")
-    manifest = json.loads((path / "manifest.json").read_text())
-    rows = np.delete(np.arange(len(images)), manifest["test"]["indices"])
-    return torch.from_numpy(images[rows].transpose(0, 3, 1, 2).copy())
 
 
 def batches(faces: torch.Tensor, *, seed: int, epoch: int) -> Any:

@@ -1,16 +1,37 @@
-"""A PyTorch peer's training that can be killed: one file an epoch that holds all that the next epoch depends on."""
+"""What PyTorch peers share: the arguments, the faces, and a training that can be killed after any epoch."""
 
+import argparse
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 
+def arguments(about: str) -> argparse.ArgumentParser:
+    """Return the parser of what every peer is told."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    return parser
+
+
+def load_faces(path: Path) -> torch.Tensor:
+    """Return the training part, uint8 (N, 3, 64, 64), in memory."""
+    images = np.load(path / "images.npy", mmap_mode="r")
+    manifest = json.loads((path / "manifest.json").read_text())
+    rows = np.delete(np.arange(len(images)), manifest["test"]["indices"])
+    return torch.from_numpy(images[rows].transpose(0, 3, 1, 2).copy())
+
+
 def save(parts: Mapping[str, Any], out: Path, log: list[dict[str, Any]]) -> None:
-    """Keep the state of each part, of the random generator, and the log; and the log to read, a line an epoch."""
+    """Keep all that the next epoch depends on, and the log, in one file; and the log to read, a line an epoch."""
     state = {name: part.state_dict() for name, part in parts.items()}
     torch.save({**state, "random": torch.get_rng_state(), "log": log}, out / "checkpoint.tmp")
     os.replace(out / "checkpoint.tmp", out / "checkpoint.pt")

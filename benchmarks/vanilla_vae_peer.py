@@ -8,19 +8,16 @@ Writes `log.jsonl` (a line an epoch), a checkpoint an epoch that a killed run go
 2,048 of its faces, uint8 (N, 64, 64, 3), for `idl eval fid`.
 """
 
-import argparse
 import itertools
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from dcgan_peer import load_faces
 from torch import nn
 from torch.nn import functional
-from torch_runs import resume, save
+from torch_runs import arguments, load_faces, resume, save
 
 FILTERS, LATENT, KL_WEIGHT = (32, 64, 128, 256, 512), 128, 0.00025
 BATCH, RATE, DECAY = 64, 5e-3, 0.95
@@ -28,13 +25,7 @@ DRAWN = 2048
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=2)
-    given = parser.parse_args()
+    given = arguments(__doc__).parse_args()
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
     faces = load_faces(given.data)

@@ -49,7 +49,7 @@ def start(
     devices.join(settings)
     if settings.process_id:
         return followers.follow(experiment, prepared)
-    kept = applicable(settings) | ({"init": str(source.path)} if source else {})
+    kept = applicable(settings) | ({"init": initial.name_of(source, root=root)} if source else {})
     run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=kept)
     with runs.hold(run):
         _describe(run, prepared, source)

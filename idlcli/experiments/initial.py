@@ -43,6 +43,11 @@ def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run |
     return run
 
 
+def name_of(source: Run, *, root: Path) -> str:
+    """Return what the new run keeps of where ``source`` lies: its name, where both lie in one place that may move."""
+    return source.name if source.path.parent.resolve() == root.resolve() else str(source.path)
+
+
 def copy(source: Run, *, run: Run) -> dict[str, Any]:
     """Copy the weights of ``source`` to where ``run`` starts from them; return what its ``data.json`` says of that."""
     run.folder("checkpoints")

@@ -12,11 +12,13 @@ import numpy as np
 
 from idlcli.data.layouts import Left, Slots, hints
 from idlcli.data.queries import Queries
+from idlcli.errors import UsageError
 from idlcli.experiments.answers import Answers, predict
 from idlcli.experiments.handwriting import Hand
 from idlcli.experiments.judge import Judge
 from idlcli.seeds import integer, rng
 from idlcli.settings import Seq2seqSettings
+from idlcli.settings.judge import TEACHER_WIDTH
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +45,6 @@ class TextText:
         """The targets of the auxiliary losses of every query."""
         carry, order = hints(self.queries)
         return {"carry": carry, "order": order}
-
-    @property
-    def is_read_over(self) -> bool:
-        """Whether a reader looks over the writer's shoulder in training."""
-        writes = self.settings.mode == "text-image" and self.settings.architecture == "columns"
-        return writes and self.settings.style_size > 0 and self.settings.legible_weight > 0
 
     def build(self) -> Any:
         """Return the untrained model, its weights drawn from the seed."""
@@ -153,7 +149,7 @@ class TextImage(TextText):
             return self.asked(rows), written
         nothing = np.zeros(characters.shape, np.float32)
         heads = {**self.heads(rows), "image": written, "divergence": nothing}
-        if self.is_read_over:
+        if is_read_over(self.settings):
             heads["legible"] = characters.astype(np.int32)
         return {"query": self.asked(rows), "written": written}, heads
 
@@ -173,13 +169,13 @@ class TextImage(TextText):
 
     def writer(self, model: Any) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         """Return the function that writes: queries int (N, T) and styles (N, style) -> float (N, S, 28, 28)."""
-        if self.settings.architecture == "repeat":
+        settings = self.settings
+        if settings.architecture == "repeat":
             return lambda asked, _: predict(model, asked, batch=self.predict_batch)
         from idlcli.models import columns
 
-        settings = self.settings
         write = columns.writing(model, style=settings.style_size, temperature=settings.pixel_temperature)
-        if not self.settings.style_size:
+        if not settings.style_size:
             return lambda asked, _: predict(write, asked, batch=self.predict_batch)
         return lambda asked, styles: predict(write, {"query": asked, "style": styles}, batch=self.predict_batch)
 
@@ -195,6 +191,21 @@ class TextImage(TextText):
 
 
 Scenario = TextText
+
+
+def is_read_over(settings: Seq2seqSettings) -> bool:
+    """Whether a reader looks over the writer's shoulder in training."""
+    writes = settings.mode == "text-image" and settings.architecture == "columns"
+    return writes and settings.style_size > 0 and settings.legible_weight > 0
+
+
+def check_judge(judge: Judge, settings: Seq2seqSettings) -> None:
+    """Raise :class:`UsageError` for a judge that may be the very network by which the writer learnt to be read."""
+    if is_read_over(settings) and judge.settings.width == TEACHER_WIDTH:
+        raise UsageError(
+            f"The judge {judge.run.name} is of the width that teaches ({TEACHER_WIDTH}): it would judge its own pupil.",
+            hint="Name a judge of another --width.",
+        )
 
 
 def scenario_of(settings: Seq2seqSettings, queries: Queries, *, hand: Hand | None, judge: Judge | None) -> Scenario:

@@ -20,12 +20,13 @@ from idlcli.experiments.answers import Answers
 from idlcli.experiments.driver import fingerprint
 from idlcli.experiments.handwriting import Hand, hand_of
 from idlcli.experiments.judge import Judge
-from idlcli.experiments.scenarios import Scenario, TextImage, scenario_of
+from idlcli.experiments.scenarios import Scenario, TextImage, check_judge, is_read_over, scenario_of
 from idlcli.experiments.strips import strip_of
 from idlcli.files import write_json, write_text
 from idlcli.runs import Run
 from idlcli.seeds import rng
 from idlcli.settings import Seq2seqSettings
+from idlcli.settings.judge import TEACHER_WIDTH
 from idlcli.training.reporter import Reporter
 from idlcli.viz import confusion, curves, strips
 
@@ -104,6 +105,7 @@ def prepare(settings: Seq2seqSettings, *, root: Path) -> Prepared:
                 f"The judge {judge.run.name} reads {judge.alphabet!r}, the data are written in {queries.alphabet!r}.",
                 hint="Train one on these data: idl judge train --recipe best.",
             )
+        check_judge(judge, settings)
     return Prepared(settings, about, data, train, validation, test, hand, judge)
 
 
@@ -123,7 +125,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         judge = obtain()
     scenario = scenario_of(settings, queries, hand=prepared.hand, judge=judge)
     task = _task(scenario, prepared, run)
-    if scenario.is_read_over:
+    if is_read_over(settings):
         _teach_to_read(task.model, obtain)
     progress = fit(task, run=run, reporter=reporter)
     if task.best and progress.best_epoch is not None:
@@ -209,10 +211,10 @@ def _task(scenario: Scenario, prepared: Prepared, run: Run) -> "Task":
 
 
 def _teach_to_read(model: Any, obtain: Callable[..., Judge]) -> None:
-    """Give the reader in a model the weights of a judge of its own width, which never judges."""
-    from idlcli.models import columns, glyph_writer
+    """Give the reader in a model the weights of a judge of its own width."""
+    from idlcli.models import glyph_writer
 
-    glyph_writer.reader_of(model).set_weights(obtain(width=columns.READER_WIDTH).model.get_weights())
+    glyph_writer.reader_of(model).set_weights(obtain(width=TEACHER_WIDTH).model.get_weights())
 
 
 def _best(settings: Seq2seqSettings) -> str | None:

@@ -21,7 +21,7 @@ from idlcli.experiments import judge as judging
 from idlcli.experiments.answers import confidences, predict
 from idlcli.experiments.handwriting import Hand, hand_of
 from idlcli.experiments.judge import Judge
-from idlcli.experiments.scenarios import ImageText, Scenario, TextImage, scenario_of
+from idlcli.experiments.scenarios import ImageText, Scenario, TextImage, check_judge, scenario_of
 from idlcli.files import read_bytes, read_json_object
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -81,6 +81,7 @@ class Solver:
         root = self.run.path.parent
         if self._judge_named:
             judge = Judge(runs.find(self._judge_named, root=root, kinds=("judge",)))
+            check_judge(judge, self.settings)
         else:
             judge = judging.obtain(
                 data=self.settings.data, seed=self.settings.seed, backend=self.settings.backend, root=root,

@@ -15,11 +15,10 @@ from keras import layers, ops
 from idlcli.models import glyph_classifier, glyph_writer
 from idlcli.models.alignment import Align, Justify
 from idlcli.models.layers import EachGlyph, NoisyLSTM, OneHot
+from idlcli.settings.judge import TEACHER_WIDTH
 from idlcli.settings.seq2seq import Seq2seqSettings
 
 EMBEDDING = 32
-READER_WIDTH = 12
-"""Filters of the network that reads what is written in drawn styles, in training: fewer than the judge's."""
 
 
 def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -> keras.Model:
@@ -47,7 +46,7 @@ def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) 
     characters = justify(ops.softmax(outputs["answer"]))
     written = keras.Input((slots, 28, 28), name="written")
     legible = settings.style_size and settings.legible_weight
-    reader = glyph_classifier.build(classes=symbols, width=READER_WIDTH, dropout=0.0) if legible else None
+    reader = glyph_classifier.build(classes=symbols, width=TEACHER_WIDTH, dropout=0.0) if legible else None
     wrote = glyph_writer.build(
         symbols=symbols,
         style=settings.style_size,

@@ -6,6 +6,9 @@ from typing import ClassVar
 from idlcli.settings.common import TrainSettings
 from idlcli.settings.fields import setting
 
+TEACHER_WIDTH = 12
+"""Width of the judge that reads over a writer's shoulder in training; one of this width judges no such writer."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JudgeSettings(TrainSettings):

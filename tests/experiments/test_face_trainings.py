@@ -379,3 +379,21 @@ def test_a_large_set_trains_in_bounded_memory(tmp_path):
         [sys.executable, "-c", code, *map(str, words), "--batch-size", "256"], capture_output=True, check=True
     )
     assert int(done.stdout.split()[-1]) < 1400, "MiB that are the process's own"
+
+
+@pytest.mark.parametrize("name", ["vae sigma", "gan"])
+def test_one_that_starts_from_another_has_its_weights_and_counts_on(name, keras_engine, built_faces, tmp_path):
+    """The counter of steps goes on; weights that hardly move end where they started."""
+    from safetensors.numpy import load_file
+
+    settings = small(name, built_faces, keras_engine, epochs=1, augment="off")
+    common = {"kind": kind_of(name), "root": tmp_path, "name": None}
+    first = Run(Path(driver.start(settings=settings, **common)["run"]))
+    onward = dataclasses.replace(settings, init="latest", learning_rate=1e-12)
+    second = Run(Path(driver.start(settings=onward, **common)["run"]))
+    before, after = load_file(first.weights), load_file(second.weights)
+    (steps,) = (key for key in before if key.endswith("/steps"))
+    assert after[steps] == 2 * before[steps] > 0
+    kernels = [key for key in before if key.startswith("model/") and key.endswith("/kernel") and "averaged" not in key]
+    assert kernels
+    assert all(np.allclose(before[key], after[key], atol=1e-6) for key in kernels)

@@ -56,15 +56,16 @@ def test_the_other_run_is_not_touched_and_not_needed_any_more(first, onward, tmp
 
 
 def test_one_stopped_before_anything_was_written_still_starts_there(first, onward, tmp_path):
-    settings = applicable(onward) | {"init": str(first.path)}
-    second = runs.create(root=tmp_path, slug="stopped", name=None, kind="seq2seq", settings=settings)
+    second = runs.create(root=tmp_path, slug="stopped", name=None, kind="seq2seq", settings=applicable(onward))
     driver.resume(run=second)
     assert second.metrics()["test"] == first.metrics()["test"]
 
 
 def test_the_newest_run_may_be_meant(first, onward, tmp_path):
     second = start(dataclasses.replace(onward, init="latest"), tmp_path)
-    assert Path(second.config()["settings"]["init"]) == first.path
+    assert second.config()["settings"]["init"] == first.name
+    third = start(dataclasses.replace(onward, init=str(first.path)), tmp_path / "elsewhere")
+    assert Path(third.config()["settings"]["init"]) == first.path
 
 
 @pytest.mark.parametrize(

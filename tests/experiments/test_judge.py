@@ -1,14 +1,20 @@
 """The judge: trained on the train pool, scored on a pool that trains nothing, and resumed to the bit."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from idlcli.errors import UsageError
 from idlcli.experiments import driver, judge
-from idlcli.runs import Run
-from idlcli.settings import JudgeSettings
+from idlcli.experiments.scenarios import check_judge
+from idlcli.runs import Run, marks
+from idlcli.settings import JudgeSettings, Seq2seqSettings
+from idlcli.settings.judge import TEACHER_WIDTH
+from idlcli.settings.resolve import resolve
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
@@ -32,6 +38,25 @@ def test_what_tests_trains_nothing(built_arithmetic):
     assert test
     assert not train & test
     assert set(judge.balanced(prepared.bank.labels, prepared.train)) == set(prepared.train.tolist())
+
+
+def test_another_seed_parts_the_glyphs_otherwise_and_the_data_say_so(built_arithmetic):
+    first, second = (judge.prepare(JudgeSettings(data=str(built_arithmetic), seed=seed)) for seed in (0, 1))
+    assert marks(first.data) == marks(judge.prepare(JudgeSettings(data=str(built_arithmetic), width=3)).data)
+    assert marks(first.data) != marks(second.data)
+
+
+def test_who_taught_to_write_does_not_judge(built_arithmetic):
+    writer = Seq2seqSettings(mode="text-image", architecture="columns", legible_weight=1.0)
+    pupil_of_none = dataclasses.replace(writer, legible_weight=0.0)
+    for width, settings, refused in (
+        (TEACHER_WIDTH, writer, True), (TEACHER_WIDTH, pupil_of_none, False), (TEACHER_WIDTH + 1, writer, False),
+    ):  # fmt: skip
+        one = SimpleNamespace(run=Run(Path("00001-judge")), settings=JudgeSettings(width=width))
+        with pytest.raises(UsageError, match="its own pupil") if refused else contextlib.nullcontext():
+            check_judge(one, settings)
+    recipe = resolve(JudgeSettings, command="judge train", flags={}, environ={}, recipe="best").settings
+    assert recipe.width != TEACHER_WIDTH, "who judges unless another is named"
 
 
 def test_a_judge_broken_off_and_resumed_is_the_same_to_the_bit(settings, tmp_path):

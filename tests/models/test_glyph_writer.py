@@ -47,6 +47,31 @@ def test_the_reader_teaches_the_pen_and_stays_as_it_is(writer):
     assert all((old != new).any() for old, new in zip(before[1], after[1], strict=True))
 
 
+def test_the_reader_sees_what_will_be_drawn_the_temperature_included(keras_engine, monkeypatch):
+    import keras
+
+    from idlcli.models import columns, glyph_classifier
+    from idlcli.settings import Seq2seqSettings
+
+    def contrast(*, classes, width, dropout):
+        glyph = keras.Input((28, 28))
+        grey = keras.ops.mean(keras.ops.abs(glyph - 0.5), axis=(1, 2), keepdims=True)
+        return keras.Model(glyph, keras.ops.repeat(grey[:, 0], classes, axis=1))
+
+    monkeypatch.setattr(glyph_classifier, "build", contrast)
+    seen = []
+    for temperature in (1.0, 0.05):
+        settings = Seq2seqSettings(
+            mode="text-image", architecture="columns", units=4, column_units=4, readout_units=4, writer_width=4,
+            legible_weight=1.0, pixel_temperature=temperature,
+        )  # fmt: skip
+        keras.utils.set_random_seed(0)
+        model = columns.build(settings, alphabet="0123456789+- ", digits=2, slots=3)
+        asked = {"query": np.zeros((64, 5), np.int32), "written": np.zeros((64, 3, 28, 28), np.float32)}
+        seen.append(float(keras.ops.convert_to_numpy(model(asked)["legible"]).mean()))
+    assert 0 < 5 * seen[0] < seen[1] <= 0.5
+
+
 @pytest.mark.engine
 def test_one_style_is_drawn_for_all_glyphs_of_an_answer(keras_engine):
     import keras

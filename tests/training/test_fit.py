@@ -131,6 +131,17 @@ def test_the_loss_falls_and_every_epoch_is_logged(unbroken):
     assert log[-1]["lr"] < log[0]["lr"]
 
 
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_steps_that_are_made_in_one_call_compute_what_single_ones_do(task_of, unbroken, run_of, monkeypatch, most):
+    """Five steps an epoch: all in one call (the unbroken training), or each alone, or a last call that is not full."""
+    from idlcli.training import feed
+
+    monkeypatch.setattr(feed, "MOST", most)
+    some = run_of("some")
+    fit(task_of(), some)
+    same(some, unbroken)
+
+
 def test_the_same_training_twice_is_the_same_to_the_bit(task_of, unbroken, run_of):
     again = run_of("again")
     fit(task_of(), again)
