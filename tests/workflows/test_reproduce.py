@@ -186,6 +186,7 @@ def test_one_that_is_stopped_goes_on_and_trains_nothing_twice(
     process = subprocess.Popen(
         [sys.executable, "-m", "idlcli", *words], cwd=tmp_path, env=environment,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run behind
     )  # fmt: skip
     wait_for(lambda: any(run.metrics() for run in list_runs(root)) and len(list_runs(root)) == 2, process)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
