@@ -14,7 +14,14 @@ BIN    := $(VENV)/bin
 ONLY   ?=
 TURNS  ?= 5
 
-.PHONY: help quickstart test test-fast test-slow test-engines torture fuzz lint peers bench growth constraints clean
+# `make models MODELS=gan-best SEEDS=0`; of other faces: NAME=anime DATA=data/anime FLOOR=8.85 (2,048 other real faces).
+MODELS ?= gan-best,vae-best,cae-best
+SEEDS  ?= 0,1,2
+NAME   ?= cartoons
+DATA   ?= data/faces
+FLOOR  ?= 2.1
+
+.PHONY: help quickstart test test-fast test-slow test-engines torture fuzz lint peers bench models growth constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +73,10 @@ peers: build/peers   ## Hold features and metrics against pytorch-fid, torch-fid
 bench: build/peers   ## Against what you would use instead, in turns (hours; goes on where it was killed): docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --editable '.[jax]'
 	$(BIN)/python benchmarks/bench.py --turns $(TURNS) $(if $(ONLY),--only $(ONLY))
+
+models: $(BIN)/idl   ## Train the recommended models of faces and score them (hours; goes on where it was killed): docs/faces.md
+	[ -d "$(DATA)" ] || $(BIN)/idl data build faces --out $(DATA)
+	$(BIN)/python benchmarks/models.py --name $(NAME) --data $(DATA) --floor $(FLOOR) --models $(MODELS) --seeds $(SEEDS)
 
 growth: $(BIN)/idl   ## Cost against size (an hour; goes on where it was killed): docs/growth.md
 	$(BIN)/python benchmarks/growth.py

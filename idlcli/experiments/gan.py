@@ -32,22 +32,16 @@ def prepare(settings: GanSettings, *, root: Path | None = None) -> Prepared:
 
 def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[str, Any]:
     """Train both networks, score them on held-out faces, and return the metrics."""
-    from idlcli.models import gan
     from idlcli.training.fit import Task, fit
-    from idlcli.training.optimizer import make_optimizer
+    from idlcli.training.optimizer import make_adversarial_optimizer
 
     settings: GanSettings = prepared.settings
     batches = face_task.batches(prepared)
     model = build(settings, size=prepared.faces.size, classes=prepared.classes)
-    steps = batches.steps * settings.epochs
-    gan.compile(
-        model,
-        generator=make_optimizer(settings, steps=steps, beta_1=settings.beta_1),
-        discriminator=make_optimizer(
-            settings, steps=steps, beta_1=settings.beta_1, scale=settings.discriminator_rate
-        ),
-        jit=face_task.uses_jit(settings),
-    )  # fmt: skip
+    model.compile(
+        optimizer=make_adversarial_optimizer(settings, steps=batches.steps * settings.epochs),
+        jit_compile=face_task.uses_jit(settings),
+    )
     codes = latents(count=face_task.SHOWN, size=settings.latent, seed=settings.seed, purpose="samples")
     told = np.arange(len(codes)) % prepared.classes if prepared.classes else None
 
@@ -104,7 +98,7 @@ def score(model: Any, prepared: Prepared) -> dict[str, Any]:
     """
     from keras import ops
 
-    from idlcli.models import gan
+    from idlcli.models import discriminator
 
     settings, rows = prepared.settings, prepared.scored("test")
     real = np.asarray(prepared.faces.images[rows])
@@ -113,8 +107,8 @@ def score(model: Any, prepared: Prepared) -> dict[str, Any]:
     on_real, on_made = (judge(model, images, labels) for images in (real, made))
     return {
         "n": len(rows),
-        "d_loss": float(ops.convert_to_numpy(gan.discriminator_loss(settings.loss, on_real, on_made))),
-        "g_loss": float(ops.convert_to_numpy(gan.generator_loss(settings.loss, on_made))),
+        "d_loss": float(ops.convert_to_numpy(discriminator.discriminator_loss(settings.loss, on_real, on_made))),
+        "g_loss": float(ops.convert_to_numpy(discriminator.generator_loss(settings.loss, on_made))),
         "spread": float(made.std(axis=0).mean() / max(real.std(axis=0).mean(), 1e-6)),
     }
 

@@ -1,7 +1,6 @@
 """The VAE experiment: settings in; data, model, training and artefacts; metrics out. And a run's codes and faces."""
 
 import functools
-import math
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,23 @@ def slug(settings: VaeSettings) -> str:
 
 
 def prepare(settings: VaeSettings, *, root: Path | None = None) -> Prepared:
-    """Load the data set."""
-    return face_task.prepare(settings, depth=settings.depth)
+    """Load the data set, and check that its images can be averaged to the side at which they are compared."""
+    prepared = face_task.prepare(settings, depth=settings.depth)
+    side, size = settings.reconstruction_side, prepared.faces.size
+    if side and size % side:
+        raise UsageError(
+            f"--reconstruction-side: images of {size} x {size} cannot be averaged to {side} x {side}.",
+            hint=f"Give a side that divides {size}.",
+        )
+    if settings.adversary != "none":
+        face_task.check_side(size, depth=None)
+    return prepared
 
 
 def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[str, Any]:
     """Train, score both sides, fit the mixture to the training codes, and return the metrics."""
     from idlcli.training.fit import Task, fit
-    from idlcli.training.optimizer import make_optimizer
+    from idlcli.training.optimizer import make_adversarial_optimizer, make_optimizer
 
     settings: VaeSettings = prepared.settings
     batches = face_task.batches(prepared)
@@ -48,10 +56,12 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         settings, size=prepared.faces.size, classes=prepared.classes,
         annealing_steps=round(settings.kl_annealing * batches.steps),
     )  # fmt: skip
-    model.compile(
-        optimizer=make_optimizer(settings, steps=batches.steps * settings.epochs),
-        jit_compile=face_task.uses_jit(settings),
-    )
+    steps = batches.steps * settings.epochs
+    if settings.adversary == "none":
+        optimizer = make_optimizer(settings, steps=steps)
+    else:
+        optimizer = make_adversarial_optimizer(settings, steps=steps)
+    model.compile(optimizer=optimizer, jit_compile=face_task.uses_jit(settings))
     codes = latents(count=face_task.SHOWN, size=settings.latent, seed=settings.seed, purpose="samples")
     labels = np.arange(len(codes)) % prepared.classes if prepared.classes else None
 
@@ -113,13 +123,14 @@ def score(model: Any, prepared: Prepared, name: str) -> dict[str, Any]:
     for part in in_chunks(len(rows)):
         images = np.asarray(prepared.faces.images[rows[part]])
         labels = None if prepared.labels is None else prepared.labels[rows[part]]
-        mean, log_variance = apply(model.encoder, to_unit(images))
+        mean, log_variance = apply(model.inference_encoder, to_unit(images))
         codes = mean + np.exp(log_variance / 2) * generator.standard_normal(mean.shape, np.float32)
         logits = _logits(model, codes, labels)
         lost += float(_nats(to_unit(images), logits, settings, variance).sum())
         divergence += _divergence(mean, log_variance).sum(axis=0)
         errors += float(mean_squared_error(images=images, reconstructions=pictures(model, mean, labels)).sum())
-    values, each = math.prod(prepared.faces.images.shape[1:]), divergence / len(rows)
+    side = settings.reconstruction_side or prepared.faces.size
+    values, each = 3 * side**2, divergence / len(rows)
     return {
         "n": len(rows),
         "loss": lost / len(rows) + float(each.sum()) / values,
@@ -134,7 +145,9 @@ def _nats(images: np.ndarray, logits: np.ndarray, settings: VaeSettings, varianc
     """Return the mean negative log-likelihood of each picture in nats a value: as the model's, in NumPy."""
     if settings.reconstruction == "bce":
         return (np.logaddexp(0, logits) - images * logits).mean(axis=(1, 2, 3), dtype=np.float64)
-    squared = np.square(images - sigmoid(logits)).mean(axis=(1, 2, 3), dtype=np.float64)
+    lost, side = images - sigmoid(logits), settings.reconstruction_side or images.shape[1]
+    lost = lost.reshape(len(lost), side, lost.shape[1] // side, side, lost.shape[2] // side, -1).mean(axis=(2, 4))
+    squared = np.square(lost).mean(axis=(1, 2, 3), dtype=np.float64)
     return 0.5 * (np.log(2 * np.pi * max(variance, 1e-6)) + squared / max(variance, 1e-6))
 
 
@@ -145,7 +158,7 @@ def _divergence(mean: np.ndarray, log_variance: np.ndarray) -> np.ndarray:
 
 def _logits(model: Any, codes: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
     codes = np.asarray(codes, np.float32)
-    return apply(model.decoder, codes, *(() if labels is None else (labels.astype(np.int32),)))
+    return apply(model.inference_decoder, codes, *(() if labels is None else (labels.astype(np.int32),)))
 
 
 def pictures(model: Any, codes: np.ndarray, labels: np.ndarray | None) -> Images:
@@ -163,7 +176,7 @@ def _prior(model: Any, prepared: Prepared) -> dict[str, np.ndarray]:
     generator = rng(settings.seed, "mixture codes")
     codes = []
     for part in in_chunks(len(rows)):
-        mean, log_variance = apply(model.encoder, to_unit(prepared.faces.images[rows[part]]))
+        mean, log_variance = apply(model.inference_encoder, to_unit(prepared.faces.images[rows[part]]))
         codes.append(mean + np.exp(log_variance / 2) * generator.standard_normal(mean.shape, np.float32))
     fitted = fit_mixture(
         codes=np.concatenate(codes), components=settings.mixture, seed=integer(settings.seed, "mixture")
@@ -206,7 +219,9 @@ class TrainedVae(FaceModel):
 
     def encode(self, images: Images) -> np.ndarray:
         """Return the means of the pictures' codes."""
-        return np.concatenate([apply(self.model.encoder, to_unit(images[part]))[0] for part in in_chunks(len(images))])
+        return np.concatenate(
+            [apply(self.model.inference_encoder, to_unit(images[part]))[0] for part in in_chunks(len(images))]
+        )
 
     def decode(self, codes: np.ndarray, labels: np.ndarray | None = None) -> Images:
         """Return the faces of codes, of the labels int (N,) where the model is told them."""

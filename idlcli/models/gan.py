@@ -9,87 +9,45 @@ from typing import Any
 import keras
 from keras import layers, ops, random
 
-from idlcli.models import augment
+from idlcli.models import augment, average
 from idlcli.models.diff_augment import DiffAugment
-from idlcli.models.spectral import SpectralConv2D, SpectralDense
+from idlcli.models.discriminator import discriminator, discriminator_loss, filters_at, frozen, generator_loss, normal
 from idlcli.models.upsampling import double
 from idlcli.settings.gan import GanSettings
 
 SMALLEST = 4
 """Side of the smallest maps of both networks."""
-SLOPE = 0.2
 LEAK = 0.1
 """Slope of the one-stage hinge beyond its margin: without it, faces that are told from real ones teach nothing."""
 R1_STEP = 0.01
 """Standard deviation of the noise whose effect on the discriminator measures its slope."""
 
 
-def generator(settings: GanSettings, *, size: int, classes: int, name: str) -> keras.Model:
+def generator(settings: GanSettings, *, size: int, classes: int) -> keras.Model:
     """Return the network from latent vectors (B, latent) (and labels int (B,)) to pictures (B, size, size, 3)."""
-    latent = keras.Input((settings.latent,), name=f"{name}_latent")
-    label = keras.Input((), dtype="int32", name=f"{name}_label") if classes else None
+    latent = keras.Input((settings.latent,), name="generator_latent")
+    label = keras.Input((), dtype="int32", name="generator_label") if classes else None
     vector = latent
     if label is not None:
-        embedded = layers.Embedding(classes, settings.latent, name=f"{name}_embedding")(label)
-        vector = layers.Concatenate(name=f"{name}_vector")([latent, embedded])
-    filters = _filters(settings.width, size, SMALLEST)
-    maps: Any = layers.Dense(SMALLEST**2 * filters, use_bias=False, kernel_initializer=_normal(), name=f"{name}_start")(
-        vector
-    )
-    maps = layers.Reshape((SMALLEST, SMALLEST, filters), name=f"{name}_maps")(maps)
+        embedded = layers.Embedding(classes, settings.latent, name="generator_embedding")(label)
+        vector = layers.Concatenate(name="generator_vector")([latent, embedded])
+    filters = filters_at(settings.width, size, SMALLEST)
+    maps: Any = layers.Dense(
+        SMALLEST**2 * filters, use_bias=False, kernel_initializer=normal(), name="generator_start"
+    )(vector)
+    maps = layers.Reshape((SMALLEST, SMALLEST, filters), name="generator_maps")(maps)
     side = SMALLEST
     while side < size:
-        maps = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_normalization_{side}")(maps)
-        maps = layers.ReLU(name=f"{name}_relu_{side}")(maps)
+        maps = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"generator_normalization_{side}")(maps)
+        maps = layers.ReLU(name=f"generator_relu_{side}")(maps)
         side *= 2
         is_last = side == size
         maps = double(
-            maps, 3 if is_last else _filters(settings.width, size, side), how=settings.upsampling,
-            name=f"{name}_{side}", use_bias=is_last, initializer=_normal,
+            maps, 3 if is_last else filters_at(settings.width, size, side), how=settings.upsampling,
+            name=f"generator_{side}", use_bias=is_last, initializer=normal,
         )  # fmt: skip
-    picture = layers.Activation("tanh", name=f"{name}_tanh")(maps)
-    return keras.Model([latent, label] if label is not None else latent, picture, name=name)
-
-
-def discriminator(settings: GanSettings, *, size: int, classes: int) -> keras.Model:
-    """Return the network from pictures (B, size, size, 3) (and labels int (B,)) to logits (B,): large for a real face.
-
-    A label counts by its embedding's product with the mean of the last maps (Miyato and Koyama 2018).
-    """
-    picture = keras.Input((size, size, 3), name="discriminator_picture")
-    label = keras.Input((), dtype="int32", name="discriminator_label") if classes else None
-    convolution: Any = SpectralConv2D if settings.discriminator_norm == "spectral" else layers.Conv2D
-    dense: Any = SpectralDense if settings.discriminator_norm == "spectral" else layers.Dense
-    maps: Any = picture
-    side = size
-    while side > SMALLEST:
-        side //= 2
-        normalise = settings.discriminator_norm == "batch" and side < size // 2
-        maps = convolution(
-            _filters(settings.discriminator_width, size, side), 4, strides=2, padding="same", use_bias=not normalise,
-            kernel_initializer=_normal(), name=f"discriminator_{side}",
-        )(maps)  # fmt: skip
-        if normalise:
-            maps = layers.BatchNormalization(
-                momentum=0.9, epsilon=1e-5, name=f"discriminator_normalization_{side}"
-            )(maps)  # fmt: skip
-        maps = layers.LeakyReLU(SLOPE, name=f"discriminator_relu_{side}")(maps)
-    flat = layers.Flatten(name="discriminator_flat")(maps)
-    logits = dense(1, kernel_initializer=_normal(), name="discriminator_logit")(flat)
-    if label is not None:
-        mean = layers.GlobalAveragePooling2D(name="discriminator_mean")(maps)
-        embedded = layers.Embedding(classes, maps.shape[-1], name="discriminator_embedding")(label)
-        logits = logits + layers.Dot(1, name="discriminator_fit")([mean, embedded])
-    logits = layers.Reshape((), name="discriminator_logits")(logits)
-    return keras.Model([picture, label] if label is not None else picture, logits, name="discriminator")
-
-
-def _filters(width: int, size: int, side: int) -> int:
-    return width * min(8, size // 2 // side)
-
-
-def _normal() -> Any:
-    return keras.initializers.RandomNormal(stddev=0.02)  # one for each kernel: an initializer draws its seed once
+    picture = layers.Activation("tanh", name="generator_tanh")(maps)
+    return keras.Model([latent, label] if label is not None else latent, picture, name="generator")
 
 
 @keras.saving.register_keras_serializable("idlcli")
@@ -102,13 +60,11 @@ class Gan(keras.Model):
     def __init__(self, settings: GanSettings, *, size: int, classes: int) -> None:
         super().__init__(name="gan")
         self.settings = settings
-        self.generator = generator(settings, size=size, classes=classes, name="generator")
+        self.generator = generator(settings, size=size, classes=classes)
         self.discriminator = discriminator(settings, size=size, classes=classes)
         self.averaged: keras.Model | None = None
         if settings.ema:
-            self.averaged = generator(settings, size=size, classes=classes, name="averaged")
-            self.averaged.trainable = False
-            self.averaged.set_weights(self.generator.get_weights())
+            self.averaged = average.twin(self.generator)
         self.augment = augment.make(settings)
         self.disturb = DiffAugment(settings.diff_augment, name="disturbance")
         self.seed_generator = random.SeedGenerator(0)
@@ -131,7 +87,9 @@ class Gan(keras.Model):
     ) -> Any:
         """Return the sum of both networks' losses for a batch of real faces; each moves its own weights only."""
         settings, y = self.settings, None if y is None else ops.convert_to_tensor(y)
-        self._average()
+        self.steps.assign(self.steps + 1.0)
+        if self.averaged is not None:
+            average.follow(self.averaged, self.generator, decay=settings.ema, step=self.steps)
         real = self.disturb(self.augment(ops.cast(x, "float32") / 127.5 - 1.0, training=training))
         latent = random.normal((ops.shape(x)[0], settings.latent), seed=self.seed_generator)
         made = self.disturb(self.generator(latent if y is None else [latent, y], training=training))
@@ -142,7 +100,7 @@ class Gan(keras.Model):
             g_loss = -ops.mean(ops.stop_gradient(on_made))
         else:
             d_loss = discriminator_loss(settings.loss, on_real, self._judge(ops.stop_gradient(made), y))
-            g_loss = generator_loss(settings.loss, self._judge_frozen(made, y))
+            g_loss = generator_loss(settings.loss, frozen(self.discriminator, made if y is None else [made, y]))
         loss = d_loss + g_loss
         if settings.r1:
             slope = self._squared_slope(real, y, on_real)
@@ -154,15 +112,6 @@ class Gan(keras.Model):
 
     def _judge(self, pictures: Any, labels: Any) -> Any:
         return self.discriminator(pictures if labels is None else [pictures, labels], training=True)
-
-    def _judge_frozen(self, pictures: Any, labels: Any) -> Any:
-        """Return the logits by the discriminator as it is: they move neither its weights nor its statistics."""
-        network = self.discriminator
-        weights = [ops.stop_gradient(variable.value) for variable in network.trainable_variables]
-        others = [variable.value for variable in network.non_trainable_variables]
-        inputs = pictures if labels is None else [pictures, labels]
-        logits, _ = network.stateless_call(weights, others, inputs, training=True)
-        return logits
 
     def _squared_slope(self, real: Any, labels: Any, logits: Any) -> Any:
         """Return the mean squared length of the discriminator's gradient at one real picture in ``r1_every``.
@@ -176,35 +125,7 @@ class Gan(keras.Model):
         moved = self._judge(real[:count] + R1_STEP * noise, None if labels is None else labels[:count])
         return ops.mean(ops.square((moved - logits[:count]) / R1_STEP))
 
-    def _average(self) -> None:
-        """Move the average towards the generator's weights: over few steps at first, so that no first weight stays."""
-        self.steps.assign(self.steps + 1.0)
-        if self.averaged is None:
-            return
-        share = 1.0 - ops.minimum(self.settings.ema, self.steps / (self.steps + 9.0))
-        for mean, weight in zip(self.averaged.weights, self.generator.weights, strict=True):
-            mean.assign(mean + share * (ops.stop_gradient(weight.value) - mean))
-
-
-def discriminator_loss(kind: str, on_real: Any, on_made: Any) -> Any:
-    """Return the mean over real and made faces of what telling them apart costs, from logits (B,)."""
-    if kind == "hinge":
-        return (ops.mean(ops.relu(1.0 - on_real)) + ops.mean(ops.relu(1.0 + on_made))) / 2
-    return (ops.mean(ops.softplus(-on_real)) + ops.mean(ops.softplus(on_made))) / 2
-
-
-def generator_loss(kind: str, on_made: Any) -> Any:
-    """Return what it costs the generator that the discriminator finds its faces out, from logits (B,)."""
-    return -ops.mean(on_made) if kind == "hinge" else ops.mean(ops.softplus(-on_made))
-
 
 def _reversed(pictures: Any, factor: float) -> Any:
     """Return the pictures with the gradient that comes back through them turned round and ``factor`` times as large."""
     return (1.0 + factor) * ops.stop_gradient(pictures) - factor * pictures
-
-
-def compile(model: Gan, *, generator: Any, discriminator: Any, jit: bool) -> None:
-    """Compile the model with an optimizer for each network: one Adam each is what two learning rates take."""
-    optimizers = keras.optimizers.OptimizerMap(default_optimizer=generator)
-    optimizers["discriminator_.*"] = discriminator
-    model.compile(optimizer=keras.optimizers.MultiOptimizer(optimizers), jit_compile=jit)

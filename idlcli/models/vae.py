@@ -2,7 +2,8 @@
 
 A face x has a Gaussian code: the encoder gives its mean and log-variance, a layer draws z = mean + std * e from it, the
 decoder gives the picture's logits. Trained on the negative evidence lower bound in nats a face: what is lost of the
-picture, and the KL divergence of the code from N(0, I).
+picture, and the KL divergence of the code from N(0, I). An adversary, if there is one, teaches the decoder besides: to
+decode both those codes and codes of N(0, I) to faces that it cannot tell from real ones (after Larsen et al. 2016).
 """
 
 import math
@@ -11,13 +12,16 @@ from typing import Any
 import keras
 from keras import layers, ops, random
 
-from idlcli.models import augment, convolutional
+from idlcli.models import augment, average, convolutional
+from idlcli.models.diff_augment import DiffAugment
+from idlcli.models.discriminator import discriminator, discriminator_loss, frozen, generator_loss
 from idlcli.settings.vae import VaeSettings
 
 SMALLEST_VARIANCE = 1e-6
 """Of the pixels' Gaussian: a perfect picture must not be worth infinitely much."""
 LOG_VARIANCES = (-12.0, 6.0)
 """What the encoder may say: beyond it, its exponential could overflow in the first steps."""
+ADVERSARIAL_LOSS = "non-saturating"
 MEMORY = 0.99
 """Decay of the average that the Gaussian's variance is kept by, for looking at held-out faces."""
 
@@ -72,12 +76,29 @@ class Vae(keras.Model):
         self.settings, self.annealing_steps = settings, annealing_steps
         self.encoder = encoder(settings, size=size)
         self.decoder = decoder(settings, size=size, classes=classes)
+        self.averaged = [average.twin(network) for network in (self.encoder, self.decoder)] if settings.ema else []
+        self.discriminator: keras.Model | None = None
+        if settings.adversary == "discriminator":
+            self.discriminator = discriminator(settings, size=size, classes=classes)
+            self.disturb = DiffAugment(settings.diff_augment, name="disturbance")
+        self.seed_generator = random.SeedGenerator(0)
         self.augment = augment.make(settings)
         self.draw_code = DrawCode(name="draw_code")
         self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
         self.variance = self.add_weight(shape=(), initializer="ones", trainable=False, name="variance")
-        self.means = {name: keras.metrics.Mean(name=name) for name in ("bound", "reconstruction", "kl")}
+        shown = ("bound", "reconstruction", "kl", *(("d_loss", "g_loss") if self.discriminator else ()))
+        self.means = {name: keras.metrics.Mean(name=name) for name in shown}
         self.built = True
+
+    @property
+    def inference_encoder(self) -> keras.Model:
+        """The network that codes come from: the average, if there is one."""
+        return self.averaged[0] if self.averaged else self.encoder
+
+    @property
+    def inference_decoder(self) -> keras.Model:
+        """The network that faces come from: the average, if there is one."""
+        return self.averaged[1] if self.averaged else self.decoder
 
     def call(self, pictures: Any, training: bool = False) -> Any:
         """Return what comes in: all that is computed is in the loss."""
@@ -87,31 +108,76 @@ class Vae(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """Return what is minimised, in nats a face; the metrics are the bound, per value, and its two parts."""
-        settings = self.settings
+        settings, y = self.settings, None if y is None else ops.convert_to_tensor(y)
+        self.steps.assign(self.steps + 1.0)
+        for mean, network in zip(self.averaged, (self.encoder, self.decoder), strict=False):
+            average.follow(mean, network, decay=settings.ema, step=self.steps)
         pictures = self.augment(ops.cast(x, "float32") / 255.0, training=training)
         mean, log_variance = self.encoder(pictures, training=training)
         code = self.draw_code(mean, log_variance, training=training)
-        logits = self.decoder(code if y is None else [code, ops.convert_to_tensor(y)], training=training)
-        values = math.prod(pictures.shape[1:])
-        score = cross_entropy if settings.reconstruction == "bce" else self._gaussian
-        lost = values * score(pictures, logits)
+        logits, both = self._decoded(code, y, training=training)
+        if settings.reconstruction == "bce":
+            values, score = math.prod(pictures.shape[1:]), cross_entropy(pictures, logits)
+        else:
+            values, score = self._gaussian(pictures, ops.sigmoid(logits))
+        lost = values * score
         each = ops.mean(kl_divergence(mean, log_variance), axis=0)
         kl = ops.sum(each)
-        self.steps.assign(self.steps + 1.0)
         self.means["bound"].update_state((lost + kl) / values)
         self.means["reconstruction"].update_state(lost / values)
         self.means["kl"].update_state(kl)
         weight = settings.kl_weight
         if self.annealing_steps:
             weight = weight * ops.minimum(1.0, self.steps / self.annealing_steps)
-        return lost + weight * ops.sum(ops.maximum(each, settings.free_bits))
+        loss = lost + weight * ops.sum(ops.maximum(each, settings.free_bits))
+        return loss if self.discriminator is None else loss + self._adversary(pictures, ops.sigmoid(both), y)
 
-    def _gaussian(self, pictures: Any, logits: Any) -> Any:
-        """Return the mean nats a value by a Gaussian of the variance that fits this batch best (Rybkin et al. 2021)."""
-        squared = ops.mean(ops.square(pictures - ops.sigmoid(logits)))
+    def _decoded(self, code: Any, y: Any, *, training: bool) -> tuple[Any, Any]:
+        """Return the logits of the codes, and, if there is an adversary, those of as many codes of N(0, I) after them.
+
+        In one pass: statistics of the batch are then those of both.
+        """
+        count = ops.shape(code)[0]
+        if self.discriminator is not None:
+            code = ops.concatenate([code, random.normal(ops.shape(code), seed=self.seed_generator)])
+            y = None if y is None else ops.concatenate([y, y])
+        logits = self.decoder(code if y is None else [code, y], training=training)
+        return logits[:count], logits
+
+    def _gaussian(self, pictures: Any, decoded: Any) -> tuple[int, Any]:
+        """Return how many values are compared, and the mean nats a value by a Gaussian.
+
+        Its variance is the one that fits this batch best (Rybkin et al. 2021).
+        """
+        lost = smaller(pictures - decoded, self.settings.reconstruction_side or pictures.shape[1])
+        squared = ops.mean(ops.square(lost))
         memory = ops.minimum(MEMORY, self.steps / (self.steps + 1.0))
         self.variance.assign(memory * self.variance + (1.0 - memory) * ops.stop_gradient(squared))
-        return gaussian_nats(squared, ops.maximum(squared, SMALLEST_VARIANCE))
+        return math.prod(lost.shape[1:]), gaussian_nats(squared, ops.maximum(squared, SMALLEST_VARIANCE))
+
+    def _adversary(self, pictures: Any, decoded: Any, y: Any) -> Any:
+        """Return the loss by which the discriminator and, weighed, the decoder learn.
+
+        From the real ``pictures`` (B, S, S, 3) in [0, 1] and the ``decoded`` ones (2 B, S, S, 3).
+        """
+        network: Any = self.discriminator
+        real, made = (self.disturb(2.0 * faces - 1.0) for faces in (pictures, decoded))
+        twice = None if y is None else ops.concatenate([y, y])
+        on_real = network(real if y is None else [real, y], training=True)
+        told = ops.stop_gradient(made)
+        on_made = network(told if y is None else [told, twice], training=True)
+        d_loss = discriminator_loss(ADVERSARIAL_LOSS, on_real, on_made)
+        g_loss = generator_loss(ADVERSARIAL_LOSS, frozen(network, made if y is None else [made, twice]))
+        self.means["d_loss"].update_state(d_loss)
+        self.means["g_loss"].update_state(g_loss)
+        return d_loss + self.settings.adversary_weight * g_loss
+
+
+def smaller(pictures: Any, side: int) -> Any:
+    """Return pictures (B, S, S, C) averaged to (B, side, side, C); ``side`` divides S."""
+    size, channels = pictures.shape[1], pictures.shape[3]
+    parts = ops.reshape(pictures, (-1, side, size // side, side, size // side, channels))
+    return ops.mean(parts, axis=(2, 4))
 
 
 def cross_entropy(pictures: Any, logits: Any) -> Any:

@@ -7,6 +7,8 @@ from idlcli.settings.common import TrainSettings
 from idlcli.settings.fields import setting
 
 PAPER = {"augment": ("paper",)}
+ADVERSARY = {"adversary": ("discriminator",)}
+"""Of a model that may do without a discriminator; a GAN has no such choice."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,36 @@ class SamplingSettings(FaceTrainSettings):
     condition: str = setting(
         "", "Label column the model is told, so that `sample --label` works, e.g. hair-color.", group="Task"
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AdversarialSettings(SamplingSettings):
+    """What every model takes that a discriminator teaches, and whose samples come from averaged weights."""
+
+    discriminator_width: int = setting(
+        64, "Filters of the discriminator at half the image's side; twice as many at each further halving, to 8 times.",
+        low=1, high=512, only=ADVERSARY, group="Model",
+    )  # fmt: skip
+    discriminator_norm: Literal["batch", "spectral", "none"] = setting(
+        "batch", "How the discriminator is normalised: over the batch, by its kernels' largest singular values, or not.",
+        only=ADVERSARY, group="Model",
+    )  # fmt: skip
+    diff_augment: Literal["off", "shift", "shift-cutout", "shift-cutout-colour"] = setting(
+        "off", "What is done to real and generated faces before the discriminator sees them.", only=ADVERSARY,
+        group="Training",
+    )  # fmt: skip
+    discriminator_rate: float = setting(
+        1.0, "Learning rate of the discriminator over that of the rest.", above=0, high=100, only=ADVERSARY,
+        group="Training",
+    )  # fmt: skip
+    ema: float = setting(
+        0.0, "Decay of the average of the weights that samples come from; 0: no average.", low=0, high=0.99999,
+        group="Training",
+    )  # fmt: skip
+    beta_1: float = setting(
+        0.5, "Decay of the optimizer's first moment.", low=0, high=0.999,
+        only={"optimizer": ("adam", "nadam", "adamw"), **ADVERSARY}, group="Training",
+    )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -122,14 +122,19 @@ class Field:
 
 
 def fields_of(settings: type) -> dict[str, Field]:
-    """Return the fields of a settings class by name, in the order they are declared."""
+    """Return the fields of a settings class by name, in the order they are declared.
+
+    A condition on a setting that the class has not got is none: what it speaks of is always there.
+    """
     hints = typing.get_type_hints(settings)
     result = {}
     for field in dataclasses.fields(settings):
         kind, optional, choices = _unwrap(hints[field.name])
+        only = {name: values for name, values in field.metadata["only"].items() if name in hints}
         result[field.name] = Field(
-            name=field.name, type=kind, optional=optional, choices=choices, default=field.default, **field.metadata
-        )
+            name=field.name, type=kind, optional=optional, choices=choices, default=field.default,
+            **{**field.metadata, "only": only},
+        )  # fmt: skip
     return result
 
 

@@ -3,19 +3,30 @@
 import dataclasses
 from typing import Literal
 
-from idlcli.settings.faces import AutoencoderSettings, SamplingSettings
+from idlcli.settings.faces import ADVERSARY, AdversarialSettings, AutoencoderSettings
 from idlcli.settings.fields import setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class VaeSettings(AutoencoderSettings, SamplingSettings):
+class VaeSettings(AutoencoderSettings, AdversarialSettings):
     """A variational autoencoder: faces to Gaussian codes and back, and new faces from drawn codes."""
 
     latent: int = setting(64, "Size of the code.", low=1, high=4096, group="Model")
+    adversary: Literal["none", "discriminator"] = setting(
+        "none", "Who teaches the decoder besides, that its faces be as sharp as real ones: nobody, or a GAN's discriminator.",
+        group="Model",
+    )  # fmt: skip
     reconstruction: Literal["bce", "sigma"] = setting(
         "bce", "How a pixel is scored: binary cross-entropy, or a Gaussian whose width is fitted to the errors (sigma-VAE).",
         group="Loss",
     )  # fmt: skip
+    reconstruction_side: int = setting(
+        0, "Side to which pictures are averaged before a Gaussian compares them; 0: compared as they are.",
+        low=0, high=512, only={"reconstruction": ("sigma",)}, group="Loss",
+    )  # fmt: skip
+    adversary_weight: float = setting(
+        300.0, "Nats that one nat of the adversary's is worth.", low=0, high=1e6, only=ADVERSARY, group="Loss"
+    )
     kl_weight: float = setting(1.0, "Weight of the KL divergence (beta).", low=0, high=1000, group="Loss")
     kl_annealing: float = setting(
         0.0, "Epochs over which that weight rises from zero.", low=0, high=1_000_000, group="Loss"

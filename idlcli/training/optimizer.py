@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from idlcli.settings.common import TrainSettings
+from idlcli.settings.faces import AdversarialSettings
 
 OPTIMIZERS = {
     "adam": keras.optimizers.Adam,
@@ -55,6 +56,17 @@ def make_optimizer(
     if decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
+
+
+def make_adversarial_optimizer(settings: AdversarialSettings, *, steps: int) -> keras.optimizers.Optimizer:
+    """Return two optimizers in one: for the layers called discriminator, at their own rate, and for all others."""
+    rest, discriminator = (
+        make_optimizer(settings, steps=steps, scale=scale, beta_1=settings.beta_1)
+        for scale in (1.0, settings.discriminator_rate)
+    )
+    optimizers = keras.optimizers.OptimizerMap(default_optimizer=rest)
+    optimizers["discriminator_.*"] = discriminator
+    return keras.optimizers.MultiOptimizer(optimizers)
 
 
 def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:

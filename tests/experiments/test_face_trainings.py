@@ -21,6 +21,20 @@ COMMON = {"batch_size": 16, "jit": "off"}
 MODELS = {
     "vae": VaeSettings(latent=5, width=3, depth=2, blocks=1, residual=True, batch_norm=True, mixture=2, **COMMON),
     "vae sigma": VaeSettings(latent=5, width=3, depth=2, reconstruction="sigma", upsampling="nearest", **COMMON),
+    "vae adversary": VaeSettings(
+        latent=5,
+        width=3,
+        depth=2,
+        batch_norm=True,
+        reconstruction="sigma",
+        reconstruction_side=8,
+        mixture=2,
+        ema=0.9,
+        adversary="discriminator",
+        adversary_weight=3.0,
+        discriminator_width=3,
+        **COMMON,
+    ),
     "cae": CaeSettings(codes=5, width=3, depth=2, upsampling="subpixel", linear=True, **COMMON),
     "gan": GanSettings(latent=5, width=2, discriminator_width=3, ema=0.9, **COMMON),
     "gan spectral": GanSettings(
@@ -43,7 +57,7 @@ def first_steps(name, patch):
     """The losses of three steps from weights, noise and faces that NumPy drew: the same on every engine."""
     import keras
 
-    from idlcli.models import gan as gan_model
+    from idlcli.training.optimizer import make_adversarial_optimizer
 
     def normal(shape, seed=None):
         return keras.ops.convert_to_tensor(rng(0, "noise").standard_normal(tuple(map(int, shape))).astype("float32"))
@@ -52,15 +66,15 @@ def first_steps(name, patch):
     model = built(name, MODELS[name])
     for variable in model.weights:
         if len(variable.shape) > 1:  # kernels; scales, biases and averages stay as they start
-            drawn = rng(0, variable.path.replace("averaged", "generator")).normal(0, 0.2, tuple(variable.shape))
+            drawn = rng(0, variable.path.replace("averaged_", "")).normal(0, 0.2, tuple(variable.shape))
             variable.assign(drawn.astype("float32"))
         elif variable.path.endswith("singular"):
             variable.assign(rng(0, variable.path).normal(size=tuple(variable.shape)).astype("float32"))
-    rates = [keras.optimizers.SGD(0.05, global_clipnorm=1.0) for _ in range(2)]
-    if kind_of(name) == "gan":
-        gan_model.compile(model, generator=rates[0], discriminator=rates[1], jit=False)
-    else:
-        model.compile(optimizer=rates[0], jit_compile=False)
+    optimizer = keras.optimizers.SGD(0.05, global_clipnorm=1.0)
+    if getattr(model, "discriminator", None) is not None:
+        sgd = dataclasses.replace(MODELS[name], optimizer="sgd", learning_rate=0.05, clip_norm=1.0)
+        optimizer = make_adversarial_optimizer(sgd, steps=3)
+    model.compile(optimizer=optimizer, jit_compile=False)
     losses = []
     for step in range(3):
         faces = rng(0, "faces", step).integers(0, 256, (8, SIZE, SIZE, 3)).astype(np.uint8)
@@ -102,6 +116,7 @@ def log_of(run):
 
 CHANGES = {
     "vae sigma": {"dropout": 0.2, "kl_annealing": 1.5, "mixture": 2},
+    "vae adversary": {"diff_augment": "shift", "condition": "hair-color", "discriminator_rate": 2.0},
     "cae": {"dropout": 0.2, "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine"},
     "gan": {"diff_augment": "shift-cutout-colour", "condition": "hair-color", "discriminator_rate": 2.0},
     "gan spectral": {"diff_augment": "shift"},

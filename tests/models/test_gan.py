@@ -24,14 +24,16 @@ def compiled(settings, *, generator=0.1, discriminator=0.1):
     import keras
 
     from idlcli.models import gan
+    from idlcli.training.optimizer import make_adversarial_optimizer
 
     keras.utils.set_random_seed(0)
     model = gan.Gan(settings, size=8, classes=0)
     for variable in model.trainable_variables:
         variable.assign(rng(0, variable.path).normal(0, 0.2, tuple(variable.shape)).astype("float32"))
-    gan.compile(
-        model, generator=keras.optimizers.SGD(generator), discriminator=keras.optimizers.SGD(discriminator), jit=False
+    sgd = dataclasses.replace(
+        settings, optimizer="sgd", learning_rate=generator, discriminator_rate=discriminator / generator
     )
+    model.compile(optimizer=make_adversarial_optimizer(sgd, steps=1), jit_compile=False)
     return model
 
 
@@ -139,13 +141,15 @@ def test_the_networks_fit_together_at_any_size(size, upsampling, keras_engine):
 
 
 def test_the_losses_are_those_of_their_papers(keras_engine):
-    from idlcli.models import gan
+    from idlcli.models import discriminator
 
     real, made = rng(0, "real").normal(size=50).astype("float32"), rng(0, "made").normal(size=50).astype("float32")
-    found = float(array(gan.discriminator_loss("non-saturating", real, made)))
+    found = float(array(discriminator.discriminator_loss("non-saturating", real, made)))
     sure = [1 / (1 + np.exp(-logits.astype(float))) for logits in (real, made)]
     assert found == pytest.approx((-np.log(sure[0]).mean() - np.log(1 - sure[1]).mean()) / 2, rel=1e-5)
-    assert float(array(gan.generator_loss("non-saturating", made))) == pytest.approx(-np.log(sure[1]).mean(), rel=1e-5)
+    assert float(array(discriminator.generator_loss("non-saturating", made))) == pytest.approx(
+        -np.log(sure[1]).mean(), rel=1e-5
+    )
     hinged = (np.maximum(0, 1 - real).mean() + np.maximum(0, 1 + made).mean()) / 2
-    assert float(array(gan.discriminator_loss("hinge", real, made))) == pytest.approx(hinged, rel=1e-5)
-    assert float(array(gan.generator_loss("hinge", made))) == pytest.approx(-made.mean(), rel=1e-4)
+    assert float(array(discriminator.discriminator_loss("hinge", real, made))) == pytest.approx(hinged, rel=1e-5)
+    assert float(array(discriminator.generator_loss("hinge", made))) == pytest.approx(-made.mean(), rel=1e-4)

@@ -113,3 +113,73 @@ def test_a_drawn_code_has_the_mean_and_the_variance_it_was_given(keras_engine):
     assert np.abs(drawn.mean(axis=0) - mean[0]).max() < 0.04
     assert np.abs(drawn.var(axis=0) / np.exp(log_variance[0]) - 1).max() < 0.05
     assert np.array_equal(array(DrawCode()(mean, log_variance, training=False)), mean)
+
+
+ADVERSARIAL = dataclasses.replace(
+    SMALL, adversary="discriminator", discriminator_width=2, adversary_weight=1.0, reconstruction="sigma"
+)
+
+
+def moved(settings, monkeypatch, scales):
+    """How far one step moves each trainable weight, with each loss of the adversary's ``scales`` times as large."""
+    import keras
+
+    from idlcli.models import vae
+    from idlcli.training.optimizer import make_adversarial_optimizer
+
+    with monkeypatch.context() as patch:
+        for name, scale in scales.items():
+            real = getattr(vae, name)
+            patch.setattr(vae, name, lambda *given, real=real, by=scale: by * real(*given))
+        keras.utils.set_random_seed(0)
+        model = vae.Vae(settings, size=8, classes=0)
+        for variable in model.trainable_variables:
+            variable.assign(rng(0, variable.path).normal(0, 0.3, tuple(variable.shape)).astype("float32"))
+        sgd = dataclasses.replace(settings, optimizer="sgd", learning_rate=0.01)
+        model.compile(optimizer=make_adversarial_optimizer(sgd, steps=1), jit_compile=False)
+        before = {v.path: array(v) for v in model.trainable_variables}
+        model.train_on_batch(FACES)
+        return {v.path: array(v) - before[v.path] for v in model.trainable_variables}
+
+
+@pytest.mark.engine
+def test_the_adversary_teaches_both_networks_and_nothing_teaches_it_but_its_own_loss(keras_engine, monkeypatch):
+    plain = moved(ADVERSARIAL, monkeypatch, {})
+    own = moved(ADVERSARIAL, monkeypatch, {"discriminator_loss": 10.0})
+    taught = moved(ADVERSARIAL, monkeypatch, {"generator_loss": 10.0})
+    for path, step in plain.items():
+        part = path.partition("_")[0]
+        assert alike(own[path], (10 if part == "discriminator" else 1) * step), path
+        assert alike(taught[path], step) == (part == "discriminator"), path
+    weighed = moved(dataclasses.replace(ADVERSARIAL, adversary_weight=10.0), monkeypatch, {})
+    assert all(alike(weighed[path], taught[path]) for path in plain)
+
+
+def alike(found, expected):
+    return np.allclose(found, expected, rtol=1e-2, atol=1e-2 * np.abs(expected).max())
+
+
+def test_pictures_are_compared_at_the_side_that_was_asked_for(keras_engine):
+    """Means of 4x4 pixels: two values a row and column of 8 pixels, a Gaussian over those alone."""
+    settings = dataclasses.replace(SMALL, reconstruction="sigma", reconstruction_side=2)
+    found, model = trained(settings)
+    blocks = FACES.astype(float).reshape(8, 2, 4, 2, 4, 3).mean(axis=(2, 4)) / 255
+    codes = model.encoder(FACES.astype("float32") / 255)[0]
+    decoded = 1 / (1 + np.exp(-array(model.decoder(codes)).astype(float)))
+    squared = np.square(decoded.reshape(8, 2, 4, 2, 4, 3).mean(axis=(2, 4)) - blocks).mean()
+    assert found["reconstruction"] == pytest.approx(0.5 * (np.log(2 * np.pi * squared) + 1), rel=1e-4)
+    assert found["bound"] == pytest.approx(found["reconstruction"] + found["kl"] / 12, rel=1e-5)
+
+
+def test_both_networks_are_averaged_and_the_averages_are_what_is_used(keras_engine):
+    _, plain = trained(SMALL)
+    assert (plain.inference_encoder, plain.inference_decoder) == (plain.encoder, plain.decoder)
+    _, model = trained(dataclasses.replace(SMALL, ema=0.9), steps=2, rate=1e-4)
+    for mean, network in ((model.inference_encoder, model.encoder), (model.inference_decoder, model.decoder)):
+        assert mean is not network
+        assert not mean.trainable_variables
+        gaps = [
+            np.abs(array(one) - array(other)).max() for one, other in zip(mean.weights, network.weights, strict=True)
+        ]
+        assert max(gaps) > 0
+    assert len({variable.path for variable in model.weights}) == len(model.weights)

@@ -1,0 +1,161 @@
+"""Train the recommended models of faces and score them: `make models`. Hours; killed and started again, it goes on.
+
+    python benchmarks/models.py --name anime --data data/anime --floor 8.85 [--models gan-best,vae-best] [--seeds 0,1,2]
+
+A model is a command and a recipe (`gan-best`). Each seed is one run in build/models/NAME. GANs and VAEs are scored by
+2,048 faces: the Frechet distance to all faces less the ``floor``, which is that of as many other real ones; KID,
+precision and coverage against the held-out faces (precision and coverage from 1,200 of each; coverage over that of
+training faces); and whether they are copies. CAEs are scored by the squared error of held-out faces. `--peer
+NAME=FACES.npy` scores another's faces beside; the same name again is another seed of it. Writes benchmarks/models.json
+and the tables of docs/faces.md.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS, PAGE = ROOT / "benchmarks" / "models.json", ROOT / "docs" / "faces.md"
+MODELS = ("gan-best", "vae-best", "cae-best")
+DRAWN, COMPARED = 2048, 1200
+COLUMNS = {
+    "frechet": "Frechet distance above the floor", "kid": "KID x 1000", "precision": "precision",
+    "coverage": "coverage over real", "mse": "squared error, held out", "minutes": "minutes",
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--name", required=True, help="what the faces are called: anime, cartoons")
+    parser.add_argument("--data", type=Path, required=True, help="faces made by `idl data build`")
+    parser.add_argument("--floor", type=float, required=True, help="Frechet distance of 2,048 other real faces")
+    parser.add_argument("--models", default=",".join(MODELS), help="commands and recipes to train")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=FACES.npy", help="another's 2,048 faces")
+    given = parser.parse_args()
+    work = Work(given.data, ROOT / "build" / "models" / given.name, given.floor)
+    for model in filter(None, given.models.split(",")):
+        for seed in map(int, given.seeds.split(",")):
+            keep(given.name, given.floor, {"model": model, "seed": seed, **work.score_model(model, seed)})
+    for index, (name, path) in enumerate(peer.split("=", 1) for peer in given.peer):
+        keep(given.name, given.floor, {"model": name, "seed": index, **work.score_faces(Path(path))})
+
+
+class Work:
+    """The runs on one set of faces, and how they are scored; every step that was taken is not taken again."""
+
+    def __init__(self, data: Path, folder: Path, floor: float) -> None:
+        self.data, self.runs, self.floor = data, folder / "runs", floor
+        self.runs.mkdir(parents=True, exist_ok=True)
+
+    def score_model(self, model: str, seed: int) -> dict[str, Any]:
+        """Return the scores of a model's run, which is trained, or trained to its end, where it is not done."""
+        command, recipe = model.split("-", 1)
+        name = f"{model}-s{seed}"
+        run = self._find(name)
+        if run is None:
+            idl(command, "train", "--recipe", recipe, "--data", self.data, "--seed", seed, "--name", name,
+                "--runs", self.runs)  # fmt: skip
+        elif run["status"] != "done":
+            idl("runs", "resume", run["run"], "--runs", self.runs)
+        run = self._find(name)
+        assert run is not None
+        path = self.runs / run["run"]
+        about = json.loads((path / "environment.json").read_text())
+        log = [json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()]
+        told = {
+            "minutes": sum(line["seconds"] for line in log) / 60, "engine": about["backend"], "cores": about["cores"],
+        }  # fmt: skip
+        if command == "cae":
+            return {"mse": run["metrics"]["test"]["mse"], **told}
+        faces = path / "drawn.npy"
+        if not faces.exists():
+            idl(command, "sample", run["run"], "--count", DRAWN, "--seed", seed, "--out", faces, "--runs", self.runs)
+        return {**self.score_faces(faces), **told}
+
+    def score_faces(self, faces: Path) -> dict[str, Any]:
+        """Return the scores of 2,048 faces in an array."""
+        others = (self.data, "--part", "test", "--count", COMPARED)
+        alike = idl("eval", "prdc", faces, *others)
+        real = idl("eval", "prdc", self.data, self.data, "--part-a", "train", *others[1:])
+        near = idl("eval", "neighbours", faces, self.data, "--out", self.runs.parent / "neighbours.png")
+        return {
+            "frechet": idl("eval", "fid", faces, self.data, "--part", "all")["value"] - self.floor,
+            "kid": 1000 * idl("eval", "kid", faces, self.data, "--part", "test")["value"],
+            "precision": alike["precision"],
+            "coverage": alike["coverage"] / real["coverage"],
+            "copies": near["copying"],
+        }
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        found = [run for run in idl("runs", "list", "--runs", self.runs) if run["run"].partition("-")[2] == name]
+        return dict(found[-1]) if found else None
+
+
+def idl(*words: object) -> Any:
+    """Return the data of an `idl` command; its progress goes to the terminal."""
+    argv = [sys.executable, "-m", "idlcli", *map(str, words), "--json"]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(argv[2:])}: exit code {done.returncode}\n{done.stdout}")
+    return json.loads(done.stdout)["data"]
+
+
+def keep(name: str, floor: float, row: dict[str, Any]) -> None:
+    """Put a row among the results, in the place of an earlier one of the same model and seed, and write the tables."""
+    results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+    part = results.setdefault(name, {"floor": floor, "rows": []})
+    part["floor"] = floor
+    part["rows"] = [old for old in part["rows"] if (old["model"], old["seed"]) != (row["model"], row["seed"])] + [row]
+    for path, text in (
+        (RESULTS, json.dumps(results, indent=1) + "\n"), (PAGE, inserted(PAGE.read_text("utf-8"), results)),
+    ):  # fmt: skip
+        path.with_suffix(".tmp").write_text(text, "utf-8")
+        os.replace(path.with_suffix(".tmp"), path)
+    print(json.dumps(row), flush=True)
+
+
+def inserted(page: str, results: dict[str, Any]) -> str:
+    """Return the page with each set's table between its two marks."""
+    for name, part in results.items():
+        begin, end = f"<!-- models: {name} -->\n", f"<!-- end of models: {name} -->"
+        before, found, rest = page.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise SystemExit(f"{PAGE} has no place for the table of {name}: {begin}{end}")
+        page = before + begin + table(part["rows"]) + end + after
+    return page
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return a line a model, mean and standard deviation over its seeds."""
+    lines = [
+        "| model | seeds | " + " | ".join(COLUMNS.values()) + " | copies |",
+        "|---|" + "---:|" * (len(COLUMNS) + 1) + "---|",
+    ]
+    for model in dict.fromkeys(row["model"] for row in rows):
+        ours = [row for row in rows if row["model"] == model]
+        cells = [spread(row[column] for row in ours if column in row) for column in COLUMNS]
+        copies = [row["copies"] for row in ours if "copies" in row]
+        said = ("found" if any(copies) else "none") if copies else "–"
+        lines.append(f"| {model} | {len(ours)} | " + " | ".join(cells) + f" | {said} |")
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: Iterable[float]) -> str:
+    """Return mean and standard deviation, to three figures; a dash for nothing."""
+    found = list(values)
+    if not found:
+        return "–"
+    mean = f"{statistics.mean(found):.3g}"
+    return f"{mean} ± {statistics.stdev(found):.2g}" if len(found) > 1 else mean
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The tables of trained faces in the documentation are made of the landed scores, by the script that trains them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROWS = [
+    {"model": "gan-best", "seed": 0, "frechet": 90.04, "kid": 20.0, "precision": 0.5, "coverage": 0.7, "copies": False,
+     "minutes": 30.0},
+    {"model": "gan-best", "seed": 1, "frechet": 94.0, "kid": 22.0, "precision": 0.6, "coverage": 0.8, "copies": False,
+     "minutes": 32.0},
+    {"model": "cae-best", "seed": 0, "mse": 0.0071, "minutes": 10.0},
+]  # fmt: skip
+
+
+@pytest.fixture
+def models(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import models
+
+    return models
+
+
+def test_page_and_results_say_the_same(models):
+    page = models.PAGE.read_text("utf-8")
+    results = json.loads(models.RESULTS.read_text("utf-8")) if models.RESULTS.exists() else {}
+    assert page == models.inserted(page, results), "make it again: make models"
+
+
+def test_a_line_a_model_with_the_spread_over_its_seeds(models):
+    gan, cae = models.table(ROWS).splitlines()[2:]
+    assert gan == "| gan-best | 2 | 92 ± 2.8 | 21 ± 1.4 | 0.55 ± 0.071 | 0.75 ± 0.071 | – | 31 ± 1.4 | none |"
+    assert cae == "| cae-best | 1 | – | – | – | – | 0.0071 | 10 | – |"
+
+
+def test_a_score_takes_the_place_of_the_same_model_and_seed(models, monkeypatch, tmp_path):
+    page = tmp_path / "faces.md"
+    page.write_text("before\n<!-- models: anime -->\n<!-- end of models: anime -->\nafter\n")
+    monkeypatch.setattr(models, "PAGE", page)
+    monkeypatch.setattr(models, "RESULTS", tmp_path / "models.json")
+    for row in (*ROWS, {**ROWS[0], "frechet": 10.0}):
+        models.keep("anime", 8.85, row)
+    kept = json.loads((tmp_path / "models.json").read_text())["anime"]["rows"]
+    assert [(row["model"], row["seed"]) for row in kept] == [("gan-best", 1), ("cae-best", 0), ("gan-best", 0)]
+    assert "| gan-best | 2 | 52 ± 59 |" in page.read_text()
+    assert page.read_text().startswith("before\n")
+    assert page.read_text().endswith("after\n")
+    with pytest.raises(SystemExit, match="no place for the table of cartoons"):
+        models.keep("cartoons", 1.0, ROWS[0])
