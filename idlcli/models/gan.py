@@ -38,16 +38,23 @@ def generator(settings: GanSettings, *, size: int, classes: int) -> keras.Model:
     maps = layers.Reshape((SMALLEST, SMALLEST, filters), name="generator_maps")(maps)
     side = SMALLEST
     while side < size:
-        maps = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"generator_normalization_{side}")(maps)
-        maps = layers.ReLU(name=f"generator_relu_{side}")(maps)
+        maps = _activated(maps, f"generator_{side}")
         side *= 2
-        is_last = side == size
+        is_last = side == size and not settings.head_width
+        filters = filters_at(settings.width, size, side) if side < size else settings.head_width or 3
         maps = double(
-            maps, 3 if is_last else filters_at(settings.width, size, side), how=settings.upsampling,
-            name=f"generator_{side}", use_bias=is_last, initializer=normal,
-        )  # fmt: skip
+            maps, filters, how=settings.upsampling, name=f"generator_{side}", use_bias=is_last, initializer=normal
+        )
+    if settings.head_width:
+        maps = _activated(maps, f"generator_{size}")
+        maps = layers.Conv2D(3, 3, padding="same", kernel_initializer=normal(), name="generator_head")(maps)
     picture = layers.Activation("tanh", name="generator_tanh")(maps)
     return keras.Model([latent, label] if label is not None else latent, picture, name="generator")
+
+
+def _activated(maps: Any, name: str) -> Any:
+    maps = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_normalization")(maps)
+    return layers.ReLU(name=f"{name}_relu")(maps)
 
 
 @keras.saving.register_keras_serializable("idlcli")
