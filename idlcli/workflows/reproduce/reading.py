@@ -170,6 +170,8 @@ class _Reader:
         quantity = self.quantity(told, sign=-1 if rule.better == "lower" else 1)
         if quantity.against:
             rule = self.rules["change"]
+        else:
+            _in_points(rule, quantity, told["id"])
         report = told.get("report")
         if report is not None and not isinstance(report, int | float | str):
             raise UsageError(f"{told['id']}: report must be a number or text.")
@@ -189,7 +191,9 @@ class _Reader:
         if not than:
             raise UsageError(f"{told['id']} says nothing to be held against (`than`, `than-metrics`).")
         rule = self.rule(told) if "rule" in told else Rule("", "the spread over the seeds alone")
-        return Claim(told["id"], told["what"], self.quantity(told), relation, tuple(than), rule, _notes(told))
+        quantity = self.quantity(told)
+        _in_points(rule, quantity, told["id"])
+        return Claim(told["id"], told["what"], quantity, relation, tuple(than), rule, _notes(told))
 
     def figure(self, told: dict[str, Any]) -> Figure:
         """Return a figure."""
@@ -217,6 +221,12 @@ class _Reader:
         for key in metric.split(" + "):
             _known(key.split(".")[0], allowed, f"{what}: metric {shorten(key)}")
         return Quantity(metric, told.get("unit", ""), training, data, against, sign)
+
+
+def _in_points(rule: Rule, quantity: Quantity, what: str) -> None:
+    """Refuse a tolerance, which is in points of per cent, for a number that is not in per cent."""
+    if rule.tolerance and not quantity.unit.startswith("%"):
+        raise UsageError(f"{what}: rule {rule.name} is in points of per cent.", hint='Give it the unit "%".')
 
 
 def _named(table: Mapping[str, Any], row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
