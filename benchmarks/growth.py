@@ -1,10 +1,11 @@
-"""Cost against size: what do ten times as many faces, queries or features take, in time and memory? `make growth`.
+"""Cost against size: what do more faces, queries or features take, in time and memory? `make growth`.
 
     python benchmarks/growth.py [--only build,vae,...] [--most 64000]
 
-Every point is a process of its own. Points are kept in build/growth, so that a killed run goes on
-where it was. Prints one table, and writes docs/growth.md and docs/growth.svg. Sizes grow fourfold; `order` is the
-exponent p of time ~ size^p between a row and the one before: 1 is linear, less than 1 is mostly start-up.
+Every point is a process of its own. Points are kept in build/growth, so that a killed run goes on where it was. Prints
+one table, and writes docs/growth.md and docs/growth.svg. Faces and features grow fourfold from row to row, queries a
+hundredfold; `order` is the exponent p of time ~ size^p between a row and the one before: 1 is linear, less than 1 is
+mostly start-up.
 """
 
 import argparse

@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=FACES.npy", help="another's 2,048 faces")
     given = parser.parse_args()
+    inserted(PAGE.read_text("utf-8"), {given.name: {"rows": []}})  # is there a place? Before hours of training
     work = Work(given.data, ROOT / "build" / "models" / given.name, given.floor)
     for model in filter(None, given.models.split(",")):
         for seed in map(int, given.seeds.split(",")):

@@ -35,8 +35,10 @@ def text_text() -> list[Pair]:
         return [*place.peer("text_text_peers.py"), *map(str, words), "--out", str(place.folder)]
 
     def paper(backend: str) -> Side:
-        words = ("--recipe", "paper", "--epochs", 6, "--eval-every", 100, "--backend", backend)
-        return Side(f"`idl seq2seq train --recipe paper`, {backend}", lambda p: ours(p, *words), rate(10_000))
+        words = ("--recipe", "paper", "--units", 256, "--epochs", 6, "--eval-every", 100, "--backend", backend)
+        return Side(
+            f"`idl seq2seq train --recipe paper --units 256`, {backend}", lambda p: ours(p, *words), rate(10_000)
+        )
 
     lstm = Side("PyTorch, nn.LSTM", lambda p: peer(p, "lstm", "--epochs", 6, "--threads", p.threads), rate(10_000))
     best = ("--recipe", "best", "--split", "random", "--epochs", 8)

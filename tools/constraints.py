@@ -1,4 +1,4 @@
-"""Print the installed version of everything that idl needs, all the way down: `make constraints` keeps it as a file.
+"""Print the installed versions of all that idl needs (but for Ray), all the way down: `make constraints` keeps them.
 
     python tools/constraints.py > constraints.txt
     pip install --constraint constraints.txt .
@@ -43,7 +43,7 @@ def closure(name: str, extras: frozenset[str]) -> dict[str, str]:
 def main() -> None:
     """Print the file."""
     lines = [
-        "# The versions that the tests passed with, of everything that idl and its extras need.",
+        "# The versions that the tests passed with, of everything that idl and its extras but Ray need.",
         f"# Python {platform.python_version()}, {platform.system()} {platform.machine()}. Made by `make constraints`.",
         *(f"{package}=={version}" for package, version in closure("idlcli", EXTRAS).items()),
     ]

@@ -30,7 +30,13 @@ WeightsOption = Annotated[
 JudgeOption = Annotated[str, typer.Option("--judge", metavar="RUN", help="The judge run that measures glyphs.")]
 CountOption = Annotated[
     int | None,
-    typer.Option("--count", metavar="N", min=2, max=10_000_000, help="How many of each side (default: all)."),
+    typer.Option(
+        "--count",
+        metavar="N",
+        min=2,
+        max=10_000_000,
+        help="How many of each side (default: all; a run draws as many as the other side has).",
+    ),
 ]
 PartOption = Annotated[
     Part | None, typer.Option("--part", help="Which part of a data set (default: test, what no model trained on).")

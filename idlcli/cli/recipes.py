@@ -22,7 +22,7 @@ def list_recipes() -> Result:
 
 @command(app, "show", full_name="recipes show")
 def show(name: Annotated[str, typer.Argument(help="Full name of the recipe, e.g. seq2seq-text-text-paper.")]) -> Result:
-    """Show a recipe: what it costs, what score to expect, and every setting it makes."""
+    """Show a recipe: what it is for, what is known of its score and cost, and every setting it makes."""
     from idlcli.files import read_toml
 
     known = recipes()

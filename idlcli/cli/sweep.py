@@ -34,7 +34,7 @@ def sweep(
         float | None, typer.Option("--gpus", min=0, max=64, help="GPUs that a training takes of the Ray cluster.")
     ] = None,
     data: Annotated[
-        str, typer.Option("--data", metavar="DIR", help="The data set (default: the one that fits, in ./data).")
+        str, typer.Option("--data", metavar="DIR", help="The data set (default: in IDL_DATA_ROOT or ./data).")
     ] = "",
     seeds: Annotated[
         str | None, typer.Option("--seeds", metavar="LIST", help="Seeds instead of the file's, e.g. 0,1,4-6.")

@@ -16,7 +16,9 @@ PLACE = ("data", "devices", "hosts", "processes", "process_id")
 class TrainSettings:
     """What any run takes, whatever it trains."""
 
-    data: str = setting("", "Directory made by `idl data build` (default: the one that fits, in ./data).", group="Run")
+    data: str = setting(
+        "", "Directory made by `idl data build` (default: the one that fits, in IDL_DATA_ROOT or ./data).", group="Run"
+    )
     init: str = setting(
         "", "A run of the same model on the same data whose weights the training starts from.", group="Run"
     )

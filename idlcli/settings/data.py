@@ -13,7 +13,7 @@ class FacesSettings:
     PLACE: ClassVar = ("out", "faces")
 
     source: str = setting("cartoon", "`cartoon` (drawn here, no network), or a ZIP, a directory, or an .npy of images.")
-    out: str = setting("", "Directory to write (default: faces, in ./data).")
+    out: str = setting("", "Directory to write (default: faces, in IDL_DATA_ROOT or ./data).")
     count: int = setting(0, "How many faces; 0: all of the source (cartoon: 6,000).", low=0, high=10_000_000)
     size: int = setting(64, "Side of the square images, in pixels.", low=8, high=512)
     style: str = setting("adventurer", "Style of the cartoons (a name of the dicebear-styles package).")
@@ -39,7 +39,7 @@ class ArithmeticSettings:
         "Handwritten digits: `mnist-5k` (bundled; what auto takes), `keras` (Keras's cache of the full MNIST), or a "
         "directory or file of MNIST as idx, idx.gz or npz.",
     )
-    out: str = setting("", "Directory to write (default: arithmetic, in ./data).")
+    out: str = setting("", "Directory to write (default: arithmetic, in IDL_DATA_ROOT or ./data).")
     ops: str = setting("+-", "Operators of the queries: any of + - *.")
     max: int = setting(99, "Largest operand.", low=1, high=999)
     pools: Literal["disjoint", "shared"] = setting(

@@ -30,7 +30,9 @@ def quickstart(
         held = arithmetic.load(place).queries
         absent = set(QUERIES) - set(held.text(held.queries))
         if absent:
-            raise DataError(f"{place}: does not hold the query {min(absent)}.", hint="Give another --data directory.")
+            raise DataError(
+                f"{place}: does not hold the query {min(absent)}.", hint="Set IDL_DATA_ROOT to another directory."
+            )
         say(f"1/4 The arithmetic data are in {place} already.")
     else:
         say(f"1/4 Building every query of two numbers up to 99, with handwritten digits, in {place}.")
