@@ -2,15 +2,17 @@
 
     python benchmarks/models.py --name anime --data data/anime --floor 8.85 [--models gan-best,vae-best] [--seeds 0,1,2]
 
-A model is a command and a recipe (`gan-best`). Each seed is one run in build/models/NAME. GANs and VAEs are scored by
-2,048 faces: the Frechet distance to all faces less the ``floor``, which is that of as many other real ones; KID,
-precision and coverage against the held-out faces (precision and coverage from 1,200 of each; coverage over that of
-training faces); and whether they are copies. CAEs are scored by the squared error of held-out faces. `--peer
-NAME=FACES.npy` scores another's faces beside; the same name again is another seed of it. Writes benchmarks/models.json
-and the tables of docs/faces.md.
+A model is a command and a recipe (`gan-best`). Each seed is one run in build/models/NAME, of the recipe as it is now.
+GANs and VAEs are scored by 2,048 faces: the Frechet distance to all faces less the ``floor``, which is that of as many
+other real ones; KID, precision and coverage against the held-out faces (precision and coverage from 1,200 of each;
+coverage over that of training faces); and whether they are copies. CAEs are scored by the squared error of held-out
+faces. `--peer NAME=FACES.npy` scores another's faces beside; the same name again is another seed of it. Writes
+benchmarks/models.json and the tables of docs/faces.md.
 """
 
 import argparse
+import functools
+import hashlib
 import json
 import os
 import statistics
@@ -58,11 +60,11 @@ class Work:
     def score_model(self, model: str, seed: int) -> dict[str, Any]:
         """Return the scores of a model's run, which is trained, or trained to its end, where it is not done."""
         command, recipe = model.split("-", 1)
-        name = f"{model}-s{seed}"
+        words = (command, "train", "--recipe", recipe, "--data", self.data, "--seed", seed)
+        name = f"{model}-s{seed}-{digest(idl(*words, '--dry-run')['settings'])}"
         run = self._find(name)
         if run is None:
-            idl(command, "train", "--recipe", recipe, "--data", self.data, "--seed", seed, "--name", name,
-                "--runs", self.runs)  # fmt: skip
+            idl(*words, "--name", name, "--runs", self.runs)
         elif run["status"] != "done":
             idl("runs", "resume", run["run"], "--runs", self.runs)
         run = self._find(name)
@@ -82,21 +84,30 @@ class Work:
 
     def score_faces(self, faces: Path) -> dict[str, Any]:
         """Return the scores of 2,048 faces in an array."""
-        others = (self.data, "--part", "test", "--count", COMPARED)
-        alike = idl("eval", "prdc", faces, *others)
-        real = idl("eval", "prdc", self.data, self.data, "--part-a", "train", *others[1:])
+        alike = idl("eval", "prdc", faces, self.data, "--part", "test", "--count", COMPARED)
         near = idl("eval", "neighbours", faces, self.data, "--out", self.runs.parent / "neighbours.png")
         return {
             "frechet": idl("eval", "fid", faces, self.data, "--part", "all")["value"] - self.floor,
             "kid": 1000 * idl("eval", "kid", faces, self.data, "--part", "test")["value"],
             "precision": alike["precision"],
-            "coverage": alike["coverage"] / real["coverage"],
+            "coverage": alike["coverage"] / self.real_coverage,
             "copies": near["copying"],
         }
+
+    @functools.cached_property
+    def real_coverage(self) -> float:
+        """What training faces cover of the held-out ones."""
+        parts = ("--part-a", "train", "--part", "test", "--count", COMPARED)
+        return float(idl("eval", "prdc", self.data, self.data, *parts)["coverage"])
 
     def _find(self, name: str) -> dict[str, Any] | None:
         found = [run for run in idl("runs", "list", "--runs", self.runs) if run["run"].partition("-")[2] == name]
         return dict(found[-1]) if found else None
+
+
+def digest(settings: dict[str, Any]) -> str:
+    """Return what tells a run of these settings from one of a recipe as it was before."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def idl(*words: object) -> Any:

@@ -85,7 +85,7 @@ def check_side(side: int, *, depth: int | None) -> None:
     """Raise :class:`UsageError` unless images of ``side`` pixels can be halved ``depth`` times (None: down to 4)."""
     if depth is None and (side < 8 or side & (side - 1)):
         raise UsageError(
-            f"A GAN cannot be made for images of {side} x {side}.",
+            f"Images of {side} x {side} cannot be halved down to 4 x 4, as a discriminator does.",
             hint="Build them with --size 64 (or 8, 16, 32, 128).",
         )
     if depth is not None and side % 2**depth:

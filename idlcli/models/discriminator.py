@@ -13,7 +13,7 @@ from idlcli.models.spectral import SpectralConv2D, SpectralDense
 from idlcli.settings.faces import AdversarialSettings
 
 SMALLEST = 4
-"""Side of the smallest maps."""
+"""Side of the smallest maps, of a generator too."""
 SLOPE = 0.2
 
 

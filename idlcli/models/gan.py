@@ -11,12 +11,18 @@ from keras import layers, ops, random
 
 from idlcli.models import augment, average
 from idlcli.models.diff_augment import DiffAugment
-from idlcli.models.discriminator import discriminator, discriminator_loss, filters_at, frozen, generator_loss, normal
+from idlcli.models.discriminator import (
+    SMALLEST,
+    discriminator,
+    discriminator_loss,
+    filters_at,
+    frozen,
+    generator_loss,
+    normal,
+)
 from idlcli.models.upsampling import double
 from idlcli.settings.gan import GanSettings
 
-SMALLEST = 4
-"""Side of the smallest maps of both networks."""
 LEAK = 0.1
 """Slope of the one-stage hinge beyond its margin: without it, faces that are told from real ones teach nothing."""
 R1_STEP = 0.01
@@ -38,23 +44,16 @@ def generator(settings: GanSettings, *, size: int, classes: int) -> keras.Model:
     maps = layers.Reshape((SMALLEST, SMALLEST, filters), name="generator_maps")(maps)
     side = SMALLEST
     while side < size:
-        maps = _activated(maps, f"generator_{side}")
+        maps = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"generator_{side}_normalization")(maps)
+        maps = layers.ReLU(name=f"generator_{side}_relu")(maps)
         side *= 2
-        is_last = side == size and not settings.head_width
-        filters = filters_at(settings.width, size, side) if side < size else settings.head_width or 3
+        is_last = side == size
         maps = double(
-            maps, filters, how=settings.upsampling, name=f"generator_{side}", use_bias=is_last, initializer=normal
-        )
-    if settings.head_width:
-        maps = _activated(maps, f"generator_{size}")
-        maps = layers.Conv2D(3, 3, padding="same", kernel_initializer=normal(), name="generator_head")(maps)
+            maps, 3 if is_last else filters_at(settings.width, size, side), how=settings.upsampling,
+            name=f"generator_{side}", use_bias=is_last, initializer=normal,
+        )  # fmt: skip
     picture = layers.Activation("tanh", name="generator_tanh")(maps)
     return keras.Model([latent, label] if label is not None else latent, picture, name="generator")
-
-
-def _activated(maps: Any, name: str) -> Any:
-    maps = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_normalization")(maps)
-    return layers.ReLU(name=f"{name}_relu")(maps)
 
 
 @keras.saving.register_keras_serializable("idlcli")

@@ -20,10 +20,6 @@ class GanSettings(AdversarialSettings):
         "transpose", "How the generator doubles a side: a transposed convolution, nearest neighbours, or channels to pixels.",
         group="Model",
     )  # fmt: skip
-    head_width: int = setting(
-        0, "Filters at the image's own side, which a 3x3 convolution makes a picture of; 0: none, as in the DCGAN.",
-        low=0, high=512, group="Model",
-    )  # fmt: skip
     loss: Literal["non-saturating", "hinge"] = setting(
         "non-saturating", "The losses of the two networks.", group="Loss"
     )

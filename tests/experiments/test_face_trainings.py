@@ -242,6 +242,43 @@ def test_a_gan_needs_a_side_that_can_be_halved_down_to_four(here):
     with pytest.raises(UsageError, match="24 x 24"):
         gan.prepare(GanSettings(data="odd"))
     assert vae.prepare(VaeSettings(data="odd", depth=3)).faces.size == 24
+    with pytest.raises(UsageError, match="24 x 24"):
+        vae.prepare(VaeSettings(data="odd", depth=3, adversary="discriminator"))
+
+
+def test_a_side_to_compare_at_must_divide_that_of_the_images(built_faces):
+    settings = VaeSettings(data=str(built_faces), depth=2, reconstruction="sigma")
+    assert vae.prepare(dataclasses.replace(settings, reconstruction_side=SIZE // 2)).faces.size == SIZE
+    with pytest.raises(UsageError, match="cannot be averaged to 5 x 5") as caught:
+        vae.prepare(dataclasses.replace(settings, reconstruction_side=5))
+    assert f"divides {SIZE}" in caught.value.hint
+
+
+@pytest.mark.parametrize("side", [0, 4])
+def test_the_score_of_a_gaussian_is_its_density_at_the_side_that_was_asked_for(side, built_faces, keras_engine):
+    """From one drawn code each, of the networks that are used: the averages."""
+    from scipy import stats
+
+    settings = dataclasses.replace(MODELS["vae adversary"], data=str(built_faces), reconstruction_side=side)
+    prepared = vae.prepare(settings)
+    model = vae.build(settings, size=SIZE, classes=0)
+    for network in model.averaged:
+        for weight in network.weights:
+            if "variance" not in weight.path:
+                weight.assign(rng(0, weight.path).normal(0, 0.3, tuple(weight.shape)).astype("float32"))
+    model.variance.assign(0.04)
+    found = vae.score(model, prepared, "test")
+    images = prepared.faces.images[prepared.scored("test")].astype("float32") / 255
+    mean, log_variance = (np.asarray(part) for part in model.averaged[0].predict(images, verbose=0))
+    codes = mean + np.exp(log_variance / 2) * rng(settings.seed, "test codes").standard_normal(mean.shape, np.float32)
+    decoded = 1 / (1 + np.exp(-np.asarray(model.averaged[1].predict(codes, verbose=0), np.float64)))
+    size = side or SIZE
+    real, made = (
+        faces.reshape(-1, size, SIZE // size, size, SIZE // size, 3).mean(axis=(2, 4)) for faces in (images, decoded)
+    )
+    nats = -stats.norm.logpdf(real, made, 0.2).mean()
+    assert found["reconstruction"] == pytest.approx(nats, rel=1e-4)
+    assert found["loss"] == pytest.approx(nats + found["kl"] / (3 * size**2), rel=1e-4)
 
 
 def test_a_set_without_held_out_faces_is_refused(here):

@@ -152,6 +152,7 @@ WRONG = [
     ("sections/2-vae.toml", 'id = "figure2"', 'id = "figure1"', "figure1", ""),
     ("sections/2-vae.toml", 'cells = ["vae-loss-first"', 'cells = ["vae-loss-frist"', "frist", "vae-loss-first"),
     ("sections/5-text-text.toml", 'unit = "%"\nis = "higher"\nthan', 'is = "higher"\nthan', "points", "%"),
+    ("sections/5-text-text.toml", 'unit = "%"\nrule = "answers"', 'rule = "answers"', "points", "%"),
     ("sections/5-text-text.toml", 'unit = ["% wrong", ""]', 'unit = ["‰", ""]', "unit", ""),
 ]  # fmt: skip
 
