@@ -4,10 +4,10 @@
 
 A model is a command and a recipe (`gan-best`). Each seed is one run in build/models/NAME, of the recipe as it is now.
 GANs and VAEs are scored by 2,048 faces: the Frechet distance to all faces less the ``floor``, which is that of as many
-other real ones; KID, precision and coverage against the held-out faces (precision and coverage from 1,200 of each;
-coverage over that of training faces); and whether they are copies. CAEs are scored by the squared error of held-out
-faces. `--peer NAME=FACES.npy` scores another's faces beside; the same name again is another seed of it. Writes
-benchmarks/models.json and the tables of docs/faces.md.
+other real ones; KID, precision and coverage against the held-out faces (precision and coverage from as many of each,
+1,200 at most; coverage over that of training faces); and whether they are copies. CAEs are scored by the squared error
+of held-out faces. `--peer NAME=FACES.npy` scores another's faces beside; the same name again is another seed of it.
+Writes benchmarks/models.json and the tables of docs/faces.md.
 """
 
 import argparse
@@ -55,6 +55,8 @@ class Work:
 
     def __init__(self, data: Path, folder: Path, floor: float) -> None:
         self.data, self.runs, self.floor = data, folder / "runs", floor
+        held_out = json.loads((data / "manifest.json").read_text())["test"]["indices"]
+        self.compared = min(COMPARED, len(held_out))
         self.runs.mkdir(parents=True, exist_ok=True)
 
     def score_model(self, model: str, seed: int) -> dict[str, Any]:
@@ -84,7 +86,7 @@ class Work:
 
     def score_faces(self, faces: Path) -> dict[str, Any]:
         """Return the scores of 2,048 faces in an array."""
-        alike = idl("eval", "prdc", faces, self.data, "--part", "test", "--count", COMPARED)
+        alike = idl("eval", "prdc", faces, self.data, "--part", "test", "--count", self.compared)
         near = idl("eval", "neighbours", faces, self.data, "--out", self.runs.parent / "neighbours.png")
         return {
             "frechet": idl("eval", "fid", faces, self.data, "--part", "all")["value"] - self.floor,
@@ -97,7 +99,7 @@ class Work:
     @functools.cached_property
     def real_coverage(self) -> float:
         """What training faces cover of the held-out ones."""
-        parts = ("--part-a", "train", "--part", "test", "--count", COMPARED)
+        parts = ("--part-a", "train", "--part", "test", "--count", self.compared)
         return float(idl("eval", "prdc", self.data, self.data, *parts)["coverage"])
 
     def _find(self, name: str) -> dict[str, Any] | None:
@@ -148,15 +150,16 @@ def inserted(page: str, results: dict[str, Any]) -> str:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return a line a model, mean and standard deviation over its seeds."""
     lines = [
-        "| model | seeds | " + " | ".join(COLUMNS.values()) + " | copies |",
-        "|---|" + "---:|" * (len(COLUMNS) + 1) + "---|",
+        "| model | seeds | " + " | ".join(COLUMNS.values()) + " | copies | trained on |",
+        "|---|" + "---:|" * (len(COLUMNS) + 1) + "---|---|",
     ]
     for model in dict.fromkeys(row["model"] for row in rows):
         ours = [row for row in rows if row["model"] == model]
         cells = [spread(row[column] for row in ours if column in row) for column in COLUMNS]
         copies = [row["copies"] for row in ours if "copies" in row]
         said = ("found" if any(copies) else "none") if copies else "–"
-        lines.append(f"| {model} | {len(ours)} | " + " | ".join(cells) + f" | {said} |")
+        places = dict.fromkeys(f"{row['engine']}, cores: {row['cores']}" for row in ours if "engine" in row)
+        lines.append(f"| {model} | {len(ours)} | {' | '.join(cells)} | {said} | {'; '.join(places) or '–'} |")
     return "\n".join(lines) + "\n"
 
 

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROWS = [
     {"model": "gan-best", "seed": 0, "frechet": 90.04, "kid": 20.0, "precision": 0.5, "coverage": 0.7, "copies": False,
-     "minutes": 30.0},
+     "minutes": 30.0, "engine": "tensorflow", "cores": 1},
     {"model": "gan-best", "seed": 1, "frechet": 94.0, "kid": 22.0, "precision": 0.6, "coverage": 0.8, "copies": False,
      "minutes": 32.0},
     {"model": "cae-best", "seed": 0, "mse": 0.0071, "minutes": 10.0},
@@ -31,8 +31,11 @@ def test_page_and_results_say_the_same(models):
 
 def test_a_line_a_model_with_the_spread_over_its_seeds(models):
     gan, cae = models.table(ROWS).splitlines()[2:]
-    assert gan == "| gan-best | 2 | 92 ± 2.8 | 21 ± 1.4 | 0.55 ± 0.071 | 0.75 ± 0.071 | – | 31 ± 1.4 | none |"
-    assert cae == "| cae-best | 1 | – | – | – | – | 0.0071 | 10 | – |"
+    assert (
+        gan
+        == "| gan-best | 2 | 92 ± 2.8 | 21 ± 1.4 | 0.55 ± 0.071 | 0.75 ± 0.071 | – | 31 ± 1.4 | none | tensorflow, cores: 1 |"
+    )
+    assert cae == "| cae-best | 1 | – | – | – | – | 0.0071 | 10 | – | – |"
 
 
 def test_a_score_takes_the_place_of_the_same_model_and_seed(models, monkeypatch, tmp_path):
