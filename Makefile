@@ -14,6 +14,9 @@ BIN    := $(VENV)/bin
 ONLY   ?=
 TURNS  ?= 5
 
+# `make arithmetic MNIST=data/mnist`: also on a set built of all of MNIST's digits (idl data build arithmetic --digits).
+MNIST  ?=
+
 # `make models MODELS=gan-best SEEDS=0`; of other faces: NAME=anime DATA=data/anime FLOOR=8.85 (2,048 other real faces).
 MODELS ?= gan-best,vae-best,cae-best
 SEEDS  ?= 0,1,2
@@ -21,7 +24,7 @@ NAME   ?= cartoons
 DATA   ?= data/faces
 FLOOR  ?= 2.1
 
-.PHONY: help quickstart test test-fast test-slow test-engines torture fuzz lint peers bench models growth constraints clean
+.PHONY: help quickstart test test-fast test-slow test-engines torture fuzz lint peers bench arithmetic models growth constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,6 +76,11 @@ peers: build/peers   ## Hold features and metrics against pytorch-fid, torch-fid
 bench: build/peers   ## Against what you would use instead, in turns (hours; goes on where it was killed): docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --editable '.[jax]'
 	$(BIN)/python benchmarks/bench.py --turns $(TURNS) $(if $(ONLY),--only $(ONLY))
+
+arithmetic: $(BIN)/idl   ## Train the recommended models of arithmetic and score them (hours; goes on where it was killed): docs/arithmetic.md
+	$(BIN)/python -m pip install --quiet --editable '.[jax]'
+	test -d data/arithmetic || $(BIN)/idl data build arithmetic --out data/arithmetic
+	$(BIN)/python benchmarks/arithmetic.py --data data/arithmetic $(if $(MNIST),--mnist $(MNIST))
 
 models: $(BIN)/idl   ## Train the recommended models of faces and score them (hours; goes on where it was killed): docs/faces.md
 	[ "$(NAME)" != cartoons ] || [ -d "$(DATA)" ] || $(BIN)/idl data build faces --out $(DATA)

@@ -14,15 +14,11 @@ import argparse
 import functools
 import hashlib
 import json
-import os
-import statistics
-import subprocess
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from landing import ROOT, idl, inserted, land, machines, spread, told
+
 RESULTS, PAGE = ROOT / "benchmarks" / "models.json", ROOT / "docs" / "faces.md"
 MODELS = ("gan-best", "vae-best", "cae-best")
 DRAWN, COMPARED = 2048, 1200
@@ -41,7 +37,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=FACES.npy", help="another's 2,048 faces")
     given = parser.parse_args()
-    inserted(PAGE.read_text("utf-8"), {given.name: {"rows": []}})  # is there a place? Before hours of training
+    inserted(PAGE, tables({given.name: {"rows": []}}))  # is there a place? Before hours of training
     work = Work(given.data, ROOT / "build" / "models" / given.name, given.floor)
     for model in filter(None, given.models.split(",")):
         for seed in map(int, given.seeds.split(",")):
@@ -72,17 +68,12 @@ class Work:
         run = self._find(name)
         assert run is not None
         path = self.runs / run["run"]
-        about = json.loads((path / "environment.json").read_text())
-        log = [json.loads(line) for line in (path / "log.jsonl").read_text().splitlines()]
-        told = {
-            "minutes": sum(line["seconds"] for line in log) / 60, "engine": about["backend"], "cores": about["cores"],
-        }  # fmt: skip
         if command == "cae":
-            return {"mse": run["metrics"]["test"]["mse"], **told}
+            return {"mse": run["metrics"]["test"]["mse"], **told(path)}
         faces = path / "drawn.npy"
         if not faces.exists():
             idl(command, "sample", run["run"], "--count", DRAWN, "--seed", seed, "--out", faces, "--runs", self.runs)
-        return {**self.score_faces(faces), **told}
+        return {**self.score_faces(faces), **told(path)}
 
     def score_faces(self, faces: Path) -> dict[str, Any]:
         """Return the scores of 2,048 faces in an array."""
@@ -112,39 +103,19 @@ def digest(settings: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def idl(*words: object) -> Any:
-    """Return the data of an `idl` command; its progress goes to the terminal."""
-    argv = [sys.executable, "-m", "idlcli", *map(str, words), "--json"]
-    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(argv[2:])}: exit code {done.returncode}\n{done.stdout}")
-    return json.loads(done.stdout)["data"]
-
-
 def keep(name: str, floor: float, row: dict[str, Any]) -> None:
     """Put a row among the results, in the place of an earlier one of the same model and seed, and write the tables."""
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     part = results.setdefault(name, {"floor": floor, "rows": []})
     part["floor"] = floor
     part["rows"] = [old for old in part["rows"] if (old["model"], old["seed"]) != (row["model"], row["seed"])] + [row]
-    for path, text in (
-        (RESULTS, json.dumps(results, indent=1) + "\n"), (PAGE, inserted(PAGE.read_text("utf-8"), results)),
-    ):  # fmt: skip
-        path.with_suffix(".tmp").write_text(text, "utf-8")
-        os.replace(path.with_suffix(".tmp"), path)
+    land({RESULTS: json.dumps(results, indent=1) + "\n", PAGE: inserted(PAGE, tables(results))})
     print(json.dumps(row), flush=True)
 
 
-def inserted(page: str, results: dict[str, Any]) -> str:
-    """Return the page with each set's table between its two marks."""
-    for name, part in results.items():
-        begin, end = f"<!-- models: {name} -->\n", f"<!-- end of models: {name} -->"
-        before, found, rest = page.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not (found and closed):
-            raise SystemExit(f"{PAGE} has no place for the table of {name}: {begin}{end}")
-        page = before + begin + table(part["rows"]) + end + after
-    return page
+def tables(results: dict[str, Any]) -> dict[str, str]:
+    """Return the table of each set of faces by its mark."""
+    return {f"models: {name}": table(part["rows"]) for name, part in results.items()}
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -158,18 +129,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         cells = [spread(row[column] for row in ours if column in row) for column in COLUMNS]
         copies = [row["copies"] for row in ours if "copies" in row]
         said = ("found" if any(copies) else "none") if copies else "–"
-        places = dict.fromkeys(f"{row['engine']}, cores: {row['cores']}" for row in ours if "engine" in row)
-        lines.append(f"| {model} | {len(ours)} | {' | '.join(cells)} | {said} | {'; '.join(places) or '–'} |")
+        lines.append(f"| {model} | {len(ours)} | {' | '.join(cells)} | {said} | {machines(ours)} |")
     return "\n".join(lines) + "\n"
-
-
-def spread(values: Iterable[float]) -> str:
-    """Return mean and standard deviation, to three figures; a dash for nothing."""
-    found = list(values)
-    if not found:
-        return "–"
-    mean = f"{statistics.mean(found):.3g}"
-    return f"{mean} ± {statistics.stdev(found):.2g}" if len(found) > 1 else mean
 
 
 if __name__ == "__main__":
