@@ -144,3 +144,26 @@ def test_the_lock_is_the_system_s_and_not_the_file(trained_run):
         assert is_locked(Run(trained_run))
     assert not is_locked(Run(trained_run))
     assert os.path.exists(trained_run / ".lock")
+
+
+def test_one_whose_next_batches_are_in_the_making_ends_when_it_is_told_to(idl, tmp_path, environment):
+    """A thread of TensorFlow calls Python for them: it must have ended before the interpreter does."""
+    assert idl("data", "build", "arithmetic").code == 0
+    words = (
+        "seq2seq", "train", "--mode", "image-text", "--recipe", "best", "--units", "2", "--column-units", "4", "--reader-width",
+        "2", "--distortion", "2", "--steps-per-epoch", "32",
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "idlcli", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    os.sched_setaffinity(process.pid, {min(os.sched_getaffinity(0))})  # where threads get in each other's way
+    try:
+        assert process.stderr
+        assert any(line.startswith("epoch 1/") for line in process.stderr)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 143, err
+    assert "Stopped by SIGTERM" in err
