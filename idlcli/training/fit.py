@@ -118,7 +118,7 @@ def _iterators_released() -> Iterator[None]:
 
 
 def _clear(frame: FrameType | None) -> None:
-    """Clear a frame and its callers, whom it keeps though Keras leaves them out of the traceback; not what still runs."""
+    """Clear a frame that has ended, and those of its callers that have: it keeps them, in the traceback or not."""
     while frame is not None:
         try:
             frame.clear()

@@ -150,8 +150,8 @@ def test_one_whose_next_batches_are_in_the_making_ends_when_it_is_told_to(idl, t
     """A thread of TensorFlow calls Python for them: it must have ended before the interpreter does."""
     assert idl("data", "build", "arithmetic").code == 0
     words = (
-        "seq2seq", "train", "--mode", "image-text", "--recipe", "best", "--units", "2", "--column-units", "4", "--reader-width",
-        "2", "--distortion", "2", "--steps-per-epoch", "32",
+        "seq2seq", "train", "--mode", "image-text", "--recipe", "best", "--units", "2", "--column-units", "4",
+        "--reader-width", "2", "--distortion", "2", "--steps-per-epoch", "32",
     )  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "idlcli", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
