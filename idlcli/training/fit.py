@@ -5,16 +5,12 @@ the checkpoint, cuts the log back to its epoch, and everything random of the epo
 (seed, purpose, epoch): it ends with the same numbers as a training that was never stopped.
 """
 
-import contextlib
 import dataclasses
-import gc
 import json
 import math
 import signal
 import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import keras
@@ -31,6 +27,7 @@ from idlcli.training.checkpoint import Progress
 from idlcli.training.devices import Alone
 from idlcli.training.feed import Feed
 from idlcli.training.optimizer import learning_rate
+from idlcli.training.release import frames_released
 from idlcli.training.reporter import Reporter, Silent
 from idlcli.training.signals import Signals
 
@@ -80,7 +77,7 @@ def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
         examples=task.batches.steps * task.batches.size, unit=task.unit,
     )  # fmt: skip
     try:
-        with recorder.signals_caught(), _iterators_released():
+        with recorder.signals_caught(), frames_released():
             task.model.fit(
                 feed.source(task.model),
                 initial_epoch=progress.epoch,
@@ -99,32 +96,6 @@ def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
         group.end()
         reporter.finish()
     return recorder.progress
-
-
-@contextlib.contextmanager
-def _iterators_released() -> Iterator[None]:
-    """Where the block is left by an exception, drop what its frames hold.
-
-    There is TensorFlow's iterator over the batches among that, with a thread that calls Python for the next ones. If it
-    were alive still when the interpreter ends, one would wait for the other for ever.
-    """
-    try:
-        yield
-    except BaseException as error:
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            _clear(frame)
-        gc.collect()
-        raise
-
-
-def _clear(frame: FrameType | None) -> None:
-    """Clear a frame that has ended, and those of its callers that have: it keeps them, in the traceback or not."""
-    while frame is not None:
-        try:
-            frame.clear()
-        except RuntimeError:
-            return
-        frame = frame.f_back
 
 
 def _progress(model: keras.Model, run: Run) -> Progress:
