@@ -131,8 +131,9 @@ def right(rows: list[dict[str, Any]]) -> str:
     """Return the per cent of answers right, and how many of how many are wrong."""
     if not rows:
         return "–"
-    wrong = spread((row["n"] * (1 - row["exact"]) for row in rows), 1)
-    return f"{spread((100 * row['exact'] for row in rows), 2)} ({wrong} of {rows[0]['n']:,} wrong)"
+    wrong = [round(row["n"] * (1 - row["exact"])) for row in rows]
+    said = str(wrong[0]) if len(set(wrong)) == 1 else f"{min(wrong)} to {max(wrong)}"
+    return f"{spread((100 * row['exact'] for row in rows), 2)} ({said} of {rows[0]['n']:,} wrong)"
 
 
 if __name__ == "__main__":

@@ -35,10 +35,10 @@ def test_page_and_results_say_the_same(arithmetic):
 def test_a_line_a_task_with_its_splits_side_by_side(arithmetic):
     half, tenth, images, written = (line.strip("| ").split(" | ") for line in arithmetic.table(ROWS).splitlines()[2:])
     assert half[0] == "text-text 50/50"
-    assert half[2] == "99.99 (1.0 of 10,000 wrong)"
+    assert half[2] == "99.99 (1 of 10,000 wrong)"
     assert tenth[:2] == ["text-text 10/90", "72.94 of characters"]
-    assert images[2] == "96.50 ± 0.71 (350.0 ± 70.7 of 10,000 wrong)"
-    assert images[3:5] == ["96.50 (350.0 of 10,000 wrong)", "95.00 to 97.00"]
+    assert images[2] == "96.50 ± 0.71 (300 to 400 of 10,000 wrong)"
+    assert images[3:5] == ["96.50 (350 of 10,000 wrong)", "95.00 to 97.00"]
     assert images[7:] == ["2 + 1", "10.0 ± 0.0", "tensorflow, cores: 1"]
     assert written[5:7] == ["0.89", "99.20"]
 
