@@ -42,6 +42,10 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2,3,4")
     given = parser.parse_args()
     rows = given.rows.split(",") if given.rows else [name for name in SWEEPS if given.mnist or "mnist" not in name]
+    if unknown := [name for name in rows if name not in SWEEPS]:
+        parser.error(f"no rows are called {', '.join(unknown)}; there are {', '.join(SWEEPS)}")
+    if not given.mnist and "image-text-mnist" in rows:
+        parser.error("image-text-mnist needs --mnist")
     for seed in map(int, given.seeds.split(",")):
         for name in rows:
             data = given.mnist if "mnist" in name else given.data

@@ -27,8 +27,8 @@ def arithmetic(monkeypatch):
 
 
 def test_page_and_results_say_the_same(arithmetic):
-    results = json.loads(arithmetic.RESULTS.read_text("utf-8")) if arithmetic.RESULTS.exists() else []
-    made = arithmetic.inserted(arithmetic.PAGE, {arithmetic.MARK: arithmetic.table(results)} if results else {})
+    results = json.loads(arithmetic.RESULTS.read_text("utf-8"))
+    made = arithmetic.inserted(arithmetic.PAGE, {arithmetic.MARK: arithmetic.table(results)})
     assert arithmetic.PAGE.read_text("utf-8") == made, "make it again: make arithmetic"
 
 
@@ -55,3 +55,60 @@ def test_a_line_a_task_with_its_splits_side_by_side(arithmetic):
 )  # fmt: skip
 def test_what_a_run_is_called(arithmetic, settings, digits, style, said):
     assert arithmetic.label(settings, {"conditions": {"digits": digits}}, style=style) == said
+
+
+def test_a_score_takes_the_place_of_the_same_task_split_and_seed(arithmetic, monkeypatch, tmp_path):
+    page = tmp_path / "arithmetic.md"
+    page.write_text("before\n<!-- arithmetic -->\n<!-- end of arithmetic -->\nafter\n")
+    monkeypatch.setattr(arithmetic, "PAGE", page)
+    monkeypatch.setattr(arithmetic, "RESULTS", tmp_path / "arithmetic.json")
+    for row in (*ROWS, {**ROWS[1], "exact": 0.5}):
+        arithmetic.keep(row)
+    kept = json.loads((tmp_path / "arithmetic.json").read_text())
+    assert len(kept) == len(ROWS)
+    found = {(row["split"], row["seed"]): row["exact"] for row in kept if row["what"] == "image-text 50/50"}
+    assert found == {("twin-free", 0): 0.5, ("twin-free", 1): 0.97, ("random", 0): 0.965}
+    assert "73.50 ± 33.23 (300 to 5000 of 10,000 wrong)" in page.read_text()
+    assert page.read_text().startswith("before\n")
+    assert page.read_text().endswith("after\n")
+
+
+def test_a_text_image_run_is_scored_in_both_styles(arithmetic, monkeypatch, tmp_path):
+    run = tmp_path / "00001-x"
+    run.mkdir()
+    settings = {"mode": "text-image", "train_fraction": 0.5, "split": "twin-free", "encoder_layers": 2}
+    (run / "config.json").write_text(json.dumps({"settings": settings}))
+    (run / "environment.json").write_text(json.dumps({"backend": "tensorflow", "cores": 2}))
+    (run / "log.jsonl").write_text('{"epoch": 1, "seconds": 30.0}\n{"epoch": 2, "seconds": 60.0}\n')
+    measured = {
+        "test": {"exact": 0.99, "character": 0.995, "n": 10_000}, "interval": {"low": 0.98, "high": 0.995},
+        "diversity": {"spread": 0.7, "sharpness": 0.9}, "judge": {"digit_accuracy": 0.993}, "conditions": {},
+    }  # fmt: skip
+    (run / "metrics.json").write_text(json.dumps(measured))
+    said = []
+
+    def idl(*words, engine):
+        said.append((words, engine))
+        if words[0] == "sweep":
+            return {"path": str(tmp_path), "cells": [{"runs": [{"run": run.name}]}]}
+        return {**measured, "test": {**measured["test"], "exact": 0.98}}
+
+    monkeypatch.setattr(arithmetic, "idl", idl)
+    narrow, wide = arithmetic.score("text-image", tmp_path / "data", 3)
+    assert narrow["what"].endswith("encoder layers: 2, styles of 0.7")
+    assert wide["what"].endswith("encoder layers: 2, styles of 1")
+    assert (narrow["exact"], wide["exact"]) == (0.99, 0.98)
+    assert (narrow["seed"], narrow["minutes"], narrow["engine"], narrow["cores"]) == (3, 1.5, "tensorflow", 2)
+    (trained, engine), (read, _) = said
+    assert trained[:2] == ("sweep", "text-image-layers")
+    assert trained[trained.index("--seeds") + 1] == 3
+    assert read[read.index("--style-scale") + 1] == 1
+    assert engine == "tensorflow"
+
+
+def test_rows_that_cannot_be_made_are_refused_before_any_training(arithmetic, monkeypatch, capsys):
+    for rows, said in (("image-txt", "no rows are called image-txt"), ("image-text-mnist", "needs --mnist")):
+        monkeypatch.setattr("sys.argv", ["arithmetic.py", "--data", "data", "--rows", rows])
+        with pytest.raises(SystemExit, match="2"):
+            arithmetic.main()
+        assert said in capsys.readouterr().err
