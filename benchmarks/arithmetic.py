@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from landing import ROOT, idl, inserted, land, machines, spread, told
+from landing import ROOT, digest, fresh, idl, inserted, land, machines, spread, told
 
 RESULTS, PAGE, MARK = ROOT / "benchmarks" / "arithmetic.json", ROOT / "docs" / "arithmetic.md", "arithmetic"
 SWEEPS = {
@@ -63,7 +63,7 @@ def score(name: str, data: Path, seed: int) -> Iterator[dict[str, Any]]:
         path = folder / cell["runs"][0]["run"]
         settings = json.loads((path / "config.json").read_text("utf-8"))["settings"]
         metrics = json.loads((path / "metrics.json").read_text("utf-8"))
-        about = {"seed": seed, "split": settings["split"], **told(path)}
+        about = {"seed": seed, "split": settings["split"], "recipe": digest(settings), **told(path)}
         yield {"what": label(settings, metrics), **about, **scores(metrics)}
         if settings["mode"] == "text-image":
             wide = idl("seq2seq", "eval", path.name, "--runs", folder, "--style-scale", 1, engine=engine)
@@ -92,13 +92,10 @@ def scores(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def keep(row: dict[str, Any]) -> None:
-    """Put a row among the results, in the place of an earlier one of the same run, and write the table."""
-
-    def place(one: dict[str, Any]) -> tuple[Any, ...]:
-        return one["what"], one["split"], one["seed"]
-
+    """Put a row among the results and write the table."""
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else []
-    results = sorted([old for old in results if place(old) != place(row)] + [row], key=place)
+    results = fresh(results, row, of=("what", "split"))
+    results.sort(key=lambda one: (one["what"], one["split"], one["seed"]))
     land({RESULTS: json.dumps(results, indent=1) + "\n", PAGE: inserted(PAGE, {MARK: table(results)})})
     print(json.dumps(row), flush=True)
 

@@ -1,5 +1,6 @@
 """What the scripts that train and score share: `idl` as a program, spreads, and tables between two marks of a page."""
 
+import hashlib
 import json
 import os
 import statistics
@@ -28,6 +29,26 @@ def told(run: Path) -> dict[str, Any]:
     log = [json.loads(line) for line in (run / "log.jsonl").read_text("utf-8").splitlines()]
     minutes = sum(line["seconds"] for line in log) / 60
     return {"minutes": minutes, "engine": about["backend"], "cores": about["cores"]}
+
+
+def digest(settings: Mapping[str, Any]) -> str:
+    """Return what tells these settings, but for their seed, from those of a recipe as it was before."""
+    told = {name: value for name, value in settings.items() if name != "seed"}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def fresh(rows: Iterable[dict[str, Any]], row: dict[str, Any], *, of: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the rows with a new one in the place of its seed's, and without those of its kind by another recipe.
+
+    Rows of one kind agree in the keys ``of``; ``recipe`` is the digest of the settings they were trained with.
+    """
+    kind = tuple(of)
+
+    def goes(old: dict[str, Any]) -> bool:
+        is_alike = all(old[key] == row[key] for key in kind)
+        return is_alike and (old["seed"] == row["seed"] or old.get("recipe") != row.get("recipe"))
+
+    return [old for old in rows if not goes(old)] + [row]
 
 
 def machines(rows: Iterable[Mapping[str, Any]]) -> str:

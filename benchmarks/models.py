@@ -12,12 +12,11 @@ Writes benchmarks/models.json and the tables of docs/faces.md.
 
 import argparse
 import functools
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from landing import ROOT, idl, inserted, land, machines, spread, told
+from landing import ROOT, digest, fresh, idl, inserted, land, machines, spread, told
 
 RESULTS, PAGE = ROOT / "benchmarks" / "models.json", ROOT / "docs" / "faces.md"
 MODELS = ("gan-best", "vae-best", "cae-best")
@@ -57,9 +56,10 @@ class Work:
 
     def score_model(self, model: str, seed: int) -> dict[str, Any]:
         """Return the scores of a model's run, which is trained, or trained to its end, where it is not done."""
-        command, recipe = model.split("-", 1)
-        words = (command, "train", "--recipe", recipe, "--data", self.data, "--seed", seed)
-        name = f"{model}-s{seed}-{digest(idl(*words, '--dry-run')['settings'])}"
+        command, named = model.split("-", 1)
+        words = (command, "train", "--recipe", named, "--data", self.data, "--seed", seed)
+        recipe = digest(idl(*words, "--dry-run")["settings"])
+        name = f"{model}-s{seed}-{recipe}"
         run = self._find(name)
         if run is None:
             idl(*words, "--name", name, "--runs", self.runs)
@@ -69,11 +69,11 @@ class Work:
         assert run is not None
         path = self.runs / run["run"]
         if command == "cae":
-            return {"mse": run["metrics"]["test"]["mse"], **told(path)}
+            return {"mse": run["metrics"]["test"]["mse"], "recipe": recipe, **told(path)}
         faces = path / "drawn.npy"
         if not faces.exists():
             idl(command, "sample", run["run"], "--count", DRAWN, "--seed", seed, "--out", faces, "--runs", self.runs)
-        return {**self.score_faces(faces), **told(path)}
+        return {**self.score_faces(faces), "recipe": recipe, **told(path)}
 
     def score_faces(self, faces: Path) -> dict[str, Any]:
         """Return the scores of 2,048 faces in an array."""
@@ -98,17 +98,12 @@ class Work:
         return dict(found[-1]) if found else None
 
 
-def digest(settings: dict[str, Any]) -> str:
-    """Return what tells a run of these settings from one of a recipe as it was before."""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-
-
 def keep(name: str, floor: float, row: dict[str, Any]) -> None:
-    """Put a row among the results, in the place of an earlier one of the same model and seed, and write the tables."""
+    """Put a row among the results and write the tables."""
     results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
     part = results.setdefault(name, {"floor": floor, "rows": []})
     part["floor"] = floor
-    part["rows"] = [old for old in part["rows"] if (old["model"], old["seed"]) != (row["model"], row["seed"])] + [row]
+    part["rows"] = fresh(part["rows"], row, of=("model",))
     land({RESULTS: json.dumps(results, indent=1) + "\n", PAGE: inserted(PAGE, tables(results))})
     print(json.dumps(row), flush=True)
 

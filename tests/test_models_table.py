@@ -36,6 +36,16 @@ def test_a_line_a_model_with_the_spread_over_its_seeds(models):
     assert cae == "| cae-best | 1 | – | – | – | – | 0.0071 | 10 | – | – |"
 
 
+def test_scores_of_a_recipe_as_it_was_go(models):
+    old = [{"model": "gan-best", "seed": seed, "recipe": "before"} for seed in (0, 1)]
+    peer = {"model": "a peer", "seed": 0}
+    new = {"model": "gan-best", "seed": 1, "recipe": "now"}
+    assert models.fresh([*old, peer], new, of=("model",)) == [peer, new]
+    assert models.fresh([peer, new], {**new, "seed": 2}, of=("model",)) == [peer, new, {**new, "seed": 2}]
+    assert models.digest({"width": 1, "seed": 0}) == models.digest({"seed": 1, "width": 1})
+    assert models.digest({"width": 1, "seed": 0}) != models.digest({"width": 2, "seed": 0})
+
+
 def test_a_score_takes_the_place_of_the_same_model_and_seed(models, monkeypatch, tmp_path):
     page = tmp_path / "faces.md"
     page.write_text("before\n<!-- models: anime -->\n<!-- end of models: anime -->\nafter\n")
