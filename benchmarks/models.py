@@ -6,8 +6,8 @@ A model is a command and a recipe (`gan-best`). Each seed is one run in build/mo
 GANs and VAEs are scored by 2,048 faces: the Frechet distance to all faces less the ``floor``, which is that of as many
 other real ones; KID, precision and coverage against the held-out faces (precision and coverage from as many of each,
 1,200 at most; coverage over that of training faces); and whether they are copies. CAEs are scored by the squared error
-of held-out faces. `--peer NAME=FACES.npy` scores another's faces beside; the same name again is another seed of it.
-Writes benchmarks/models.json and the tables of docs/faces.md.
+of held-out faces. `--peer NAME=FACES.npy` scores the last faces of another's training beside; the same name again is
+another seed of it. Writes benchmarks/models.json and the tables of docs/faces.md.
 """
 
 import argparse
@@ -42,7 +42,7 @@ def main() -> None:
         for seed in map(int, given.seeds.split(",")):
             keep(given.name, given.floor, {"model": model, "seed": seed, **work.score_model(model, seed)})
     for index, (name, path) in enumerate(peer.split("=", 1) for peer in given.peer):
-        keep(given.name, given.floor, {"model": name, "seed": index, **work.score_faces(Path(path))})
+        keep(given.name, given.floor, {"model": name, "seed": index, **work.score_peer(Path(path))})
 
 
 class Work:
@@ -74,6 +74,10 @@ class Work:
         if not faces.exists():
             idl(command, "sample", run["run"], "--count", DRAWN, "--seed", seed, "--out", faces, "--runs", self.runs)
         return {**self.score_faces(faces), "recipe": recipe, **told(path)}
+
+    def score_peer(self, faces: Path) -> dict[str, Any]:
+        """Return the scores of a peer's last faces, and what its folder tells of its training if it does."""
+        return {**self.score_faces(faces), **(told(faces.parent) if (faces.parent / "log.jsonl").exists() else {})}
 
     def score_faces(self, faces: Path) -> dict[str, Any]:
         """Return the scores of 2,048 faces in an array."""

@@ -31,11 +31,14 @@ def load_faces(path: Path) -> torch.Tensor:
 
 
 def save(parts: Mapping[str, Any], out: Path, log: list[dict[str, Any]]) -> None:
-    """Keep all that the next epoch depends on, and the log, in one file; and the log to read, a line an epoch."""
+    """Keep all that the next epoch depends on, and the log, in one file; and to read, as an idl run has them: the log,
+    a line an epoch, and what it ran on.
+    """
     state = {name: part.state_dict() for name, part in parts.items()}
     torch.save({**state, "random": torch.get_rng_state(), "log": log}, out / "checkpoint.tmp")
     os.replace(out / "checkpoint.tmp", out / "checkpoint.pt")
     (out / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
+    (out / "environment.json").write_text(json.dumps({"backend": "torch", "cores": torch.get_num_threads()}))
 
 
 def resume(parts: Mapping[str, Any], out: Path) -> list[dict[str, Any]]:

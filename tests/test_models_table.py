@@ -36,6 +36,20 @@ def test_a_line_a_model_with_the_spread_over_its_seeds(models):
     assert cae == "| cae-best | 1 | – | – | – | – | 0.0071 | 10 | – | – |"
 
 
+def test_what_a_peer_was_trained_on_is_taken_from_its_folder(models, monkeypatch, tmp_path):
+    monkeypatch.setattr(models.Work, "score_faces", lambda self, faces: {"frechet": 233.0})
+    monkeypatch.setattr(models, "idl", lambda *words: {})
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "manifest.json").write_text(json.dumps({"test": {"indices": [0]}}))
+    work = models.Work(data, tmp_path / "models", 8.85)
+    assert work.score_peer(tmp_path / "faces.npy") == {"frechet": 233.0}
+    (tmp_path / "log.jsonl").write_text('{"seconds": 90}\n{"seconds": 30}\n')
+    (tmp_path / "environment.json").write_text('{"backend": "torch", "cores": 1}')
+    trained = {"frechet": 233.0, "minutes": 2.0, "engine": "torch", "cores": 1}
+    assert work.score_peer(tmp_path / "faces.npy") == trained
+
+
 def test_scores_of_a_recipe_as_it_was_go(models):
     old = [{"model": "gan-best", "seed": seed, "recipe": "before"} for seed in (0, 1)]
     peer = {"model": "a peer", "seed": 0}
