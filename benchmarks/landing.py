@@ -32,8 +32,8 @@ def told(run: Path) -> dict[str, Any]:
 
 
 def digest(settings: Mapping[str, Any]) -> str:
-    """Return what tells these settings, but for their seed, from those of a recipe as it was before."""
-    told = {name: value for name, value in settings.items() if name != "seed"}
+    """Return what tells these settings, but for their seed and where their data lie, from a recipe as it was before."""
+    told = {name: value for name, value in settings.items() if name not in ("seed", "data")}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
 
 
