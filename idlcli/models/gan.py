@@ -44,16 +44,24 @@ def generator(settings: GanSettings, *, size: int, classes: int) -> keras.Model:
     maps = layers.Reshape((SMALLEST, SMALLEST, filters), name="generator_maps")(maps)
     side = SMALLEST
     while side < size:
-        maps = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"generator_{side}_normalization")(maps)
-        maps = layers.ReLU(name=f"generator_{side}_relu")(maps)
+        maps = _activated(maps, side)
         side *= 2
         is_last = side == size
+        filters = (settings.head_width or 3) if is_last else filters_at(settings.width, size, side)
         maps = double(
-            maps, 3 if is_last else filters_at(settings.width, size, side), how=settings.upsampling,
-            name=f"generator_{side}", use_bias=is_last, initializer=normal,
+            maps, filters, how=settings.upsampling, name=f"generator_{side}", initializer=normal,
+            use_bias=is_last and not settings.head_width,
         )  # fmt: skip
+    if settings.head_width:
+        colour = layers.Conv2D(3, 3, padding="same", kernel_initializer=normal(), name="generator_colour")
+        maps = colour(_activated(maps, side))
     picture = layers.Activation("tanh", name="generator_tanh")(maps)
     return keras.Model([latent, label] if label is not None else latent, picture, name="generator")
+
+
+def _activated(maps: Any, side: int) -> Any:
+    maps = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"generator_{side}_normalization")(maps)
+    return layers.ReLU(name=f"generator_{side}_relu")(maps)
 
 
 @keras.saving.register_keras_serializable("idlcli")

@@ -20,6 +20,10 @@ class GanSettings(AdversarialSettings):
         "transpose", "How the generator doubles a side: a transposed convolution, nearest neighbours, or channels to pixels.",
         group="Model",
     )  # fmt: skip
+    head_width: int = setting(
+        0, "Filters of the generator at the image's full side, before its colours; 0: colours straight away.",
+        low=0, high=512, group="Model",
+    )  # fmt: skip
     loss: Literal["non-saturating", "hinge"] = setting(
         "non-saturating", "The losses of the two networks.", group="Loss"
     )

@@ -125,12 +125,14 @@ def test_the_penalty_is_the_squared_slope_at_real_faces(keras_engine):
 
 @pytest.mark.parametrize("upsampling", ["transpose", "nearest", "subpixel"])
 @pytest.mark.parametrize("size", [8, 32])
-def test_the_networks_fit_together_at_any_size(size, upsampling, keras_engine):
+@pytest.mark.parametrize("head_width", [0, 3])
+def test_the_networks_fit_together_at_any_size(head_width, size, upsampling, keras_engine):
     from keras import ops
 
     from idlcli.models import gan
 
-    model = gan.Gan(dataclasses.replace(SMALL, upsampling=upsampling), size=size, classes=3)
+    settings = dataclasses.replace(SMALL, upsampling=upsampling, head_width=head_width)
+    model = gan.Gan(settings, size=size, classes=3)
     labels = ops.convert_to_tensor([0, 2])
     pictures = model.generator([ops.zeros((2, 5)), labels])
     assert tuple(pictures.shape) == (2, size, size, 3)
