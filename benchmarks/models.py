@@ -49,9 +49,10 @@ class Work:
     """The runs on one set of faces, and how they are scored; every step that was taken is not taken again."""
 
     def __init__(self, data: Path, folder: Path, floor: float) -> None:
-        self.data, self.runs, self.floor = data, folder / "runs", floor
-        held_out = json.loads((data / "manifest.json").read_text())["test"]["indices"]
-        self.compared = min(COMPARED, len(held_out))
+        manifest = json.loads((data / "manifest.json").read_text())
+        self.data, self.floor = data, floor
+        self.runs = folder / f"runs-{digest({part: manifest[part] for part in ('images', 'test')})}"  # these faces' own
+        self.compared = min(COMPARED, len(manifest["test"]["indices"]))
         self.runs.mkdir(parents=True, exist_ok=True)
 
     def score_model(self, model: str, seed: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The engine of the whole session is the one that TEST_ENGINE names (tensorflow); 
 Keras, and this machine's own Keras settings are shut out as `idl` shuts them out.
 """
 
+import importlib
 import json
 import os
 import shutil
@@ -47,6 +48,23 @@ def idl(tmp_path: Path, home: Path) -> Idl:
         return run_idl(*map(str, args), home=home, cwd=cwd or tmp_path, env=env, stdin=stdin)
 
     return run
+
+
+@pytest.fixture
+def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A script of benchmarks/ by its name; with a mark, one that lands its results and its page's table elsewhere."""
+
+    def script(name: str, mark: str = "") -> Any:
+        monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+        found = importlib.import_module(name)
+        if mark:
+            page = tmp_path / "page.md"
+            page.write_text(f"before\n<!-- {mark} -->\n<!-- end of {mark} -->\nafter\n")
+            monkeypatch.setattr(found, "PAGE", page)
+            monkeypatch.setattr(found, "RESULTS", tmp_path / "results.json")
+        return found
+
+    return script
 
 
 @pytest.fixture

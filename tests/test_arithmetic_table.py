@@ -1,11 +1,9 @@
 """The table of trained arithmetic in the documentation is made of the landed scores, by the script that trains them."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
 ABOUT = {"n": 10_000, "low": 0.95, "high": 0.97, "minutes": 10.0, "engine": "tensorflow", "cores": 1}
 ROWS = [
     {"what": "text-image 50/50, encoder layers: 1, styles of 1", "split": "twin-free", "seed": 0, "exact": 0.98,
@@ -19,14 +17,12 @@ ROWS = [
 
 
 @pytest.fixture
-def arithmetic(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import arithmetic
-
-    return arithmetic
+def arithmetic(benchmark):
+    return benchmark("arithmetic", "arithmetic")
 
 
-def test_page_and_results_say_the_same(arithmetic):
+def test_page_and_results_say_the_same(benchmark):
+    arithmetic = benchmark("arithmetic")
     results = json.loads(arithmetic.RESULTS.read_text("utf-8"))
     made = arithmetic.inserted(arithmetic.PAGE, {arithmetic.MARK: arithmetic.table(results)})
     assert arithmetic.PAGE.read_text("utf-8") == made, "make it again: make arithmetic"
@@ -57,20 +53,16 @@ def test_what_a_run_is_called(arithmetic, settings, digits, style, said):
     assert arithmetic.label(settings, {"conditions": {"digits": digits}}, style=style) == said
 
 
-def test_a_score_takes_the_place_of_the_same_task_split_and_seed(arithmetic, monkeypatch, tmp_path):
-    page = tmp_path / "arithmetic.md"
-    page.write_text("before\n<!-- arithmetic -->\n<!-- end of arithmetic -->\nafter\n")
-    monkeypatch.setattr(arithmetic, "PAGE", page)
-    monkeypatch.setattr(arithmetic, "RESULTS", tmp_path / "arithmetic.json")
+def test_a_score_takes_the_place_of_the_same_task_split_and_seed(arithmetic):
     for row in (*ROWS, {**ROWS[1], "exact": 0.5}):
         arithmetic.keep(row)
-    kept = json.loads((tmp_path / "arithmetic.json").read_text())
+    kept = json.loads(arithmetic.RESULTS.read_text())
     assert len(kept) == len(ROWS)
     found = {(row["split"], row["seed"]): row["exact"] for row in kept if row["what"] == "image-text 50/50"}
     assert found == {("twin-free", 0): 0.5, ("twin-free", 1): 0.97, ("random", 0): 0.965}
-    assert "73.50 ± 33.23 (300 to 5000 of 10,000 wrong)" in page.read_text()
-    assert page.read_text().startswith("before\n")
-    assert page.read_text().endswith("after\n")
+    assert "73.50 ± 33.23 (300 to 5000 of 10,000 wrong)" in arithmetic.PAGE.read_text()
+    assert arithmetic.PAGE.read_text().startswith("before\n")
+    assert arithmetic.PAGE.read_text().endswith("after\n")
 
 
 def test_a_text_image_run_is_scored_in_both_styles(arithmetic, monkeypatch, tmp_path):

@@ -1,11 +1,9 @@
 """The tables of trained faces in the documentation are made of the landed scores, by the script that trains them."""
 
 import json
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
 ROWS = [
     {"model": "gan-best", "seed": 0, "frechet": 90.04, "kid": 20.0, "precision": 0.5, "coverage": 0.7, "copies": False,
      "minutes": 30.0, "engine": "tensorflow", "cores": 1},
@@ -16,14 +14,12 @@ ROWS = [
 
 
 @pytest.fixture
-def models(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import models
-
-    return models
+def models(benchmark):
+    return benchmark("models", "models: anime")
 
 
-def test_page_and_results_say_the_same(models):
+def test_page_and_results_say_the_same(benchmark):
+    models = benchmark("models")
     results = json.loads(models.RESULTS.read_text("utf-8")) if models.RESULTS.exists() else {}
     made = models.inserted(models.PAGE, models.tables(results))
     assert models.PAGE.read_text("utf-8") == made, "make it again: make models"
@@ -41,13 +37,24 @@ def test_what_a_peer_was_trained_on_is_taken_from_its_folder(models, monkeypatch
     monkeypatch.setattr(models, "idl", lambda *words: {})
     data = tmp_path / "data"
     data.mkdir()
-    (data / "manifest.json").write_text(json.dumps({"test": {"indices": [0]}}))
+    (data / "manifest.json").write_text(json.dumps({"images": {"sha256": "a"}, "test": {"indices": [0]}}))
     work = models.Work(data, tmp_path / "models", 8.85)
     assert work.score_peer(tmp_path / "faces.npy") == {"frechet": 233.0}
     (tmp_path / "log.jsonl").write_text('{"seconds": 90}\n{"seconds": 30}\n')
     (tmp_path / "environment.json").write_text('{"backend": "torch", "cores": 1}')
     trained = {"frechet": 233.0, "minutes": 2.0, "engine": "torch", "cores": 1}
     assert work.score_peer(tmp_path / "faces.npy") == trained
+
+
+def test_runs_on_other_faces_of_the_same_name_are_not_taken(models, tmp_path):
+    places = []
+    for sha256, held_out in (("a", [0]), ("b", [0]), ("a", [1]), ("a", [0])):
+        (tmp_path / "manifest.json").write_text(
+            json.dumps({"images": {"sha256": sha256}, "test": {"indices": held_out}, "created": str(len(places))})
+        )
+        places.append(models.Work(tmp_path, tmp_path / "models", 8.85).runs)
+    assert places[0] == places[3]
+    assert len(set(places)) == 3
 
 
 def test_scores_of_a_recipe_as_it_was_go(models):
@@ -60,17 +67,13 @@ def test_scores_of_a_recipe_as_it_was_go(models):
     assert models.digest({"width": 1, "seed": 0}) != models.digest({"width": 2, "seed": 0})
 
 
-def test_a_score_takes_the_place_of_the_same_model_and_seed(models, monkeypatch, tmp_path):
-    page = tmp_path / "faces.md"
-    page.write_text("before\n<!-- models: anime -->\n<!-- end of models: anime -->\nafter\n")
-    monkeypatch.setattr(models, "PAGE", page)
-    monkeypatch.setattr(models, "RESULTS", tmp_path / "models.json")
+def test_a_score_takes_the_place_of_the_same_model_and_seed(models):
     for row in (*ROWS, {**ROWS[0], "frechet": 10.0}):
         models.keep("anime", 8.85, row)
-    kept = json.loads((tmp_path / "models.json").read_text())["anime"]["rows"]
+    kept = json.loads(models.RESULTS.read_text())["anime"]["rows"]
     assert [(row["model"], row["seed"]) for row in kept] == [("gan-best", 1), ("cae-best", 0), ("gan-best", 0)]
-    assert "| gan-best | 2 | 52 ± 59 |" in page.read_text()
-    assert page.read_text().startswith("before\n")
-    assert page.read_text().endswith("after\n")
+    assert "| gan-best | 2 | 52 ± 59 |" in models.PAGE.read_text()
+    assert models.PAGE.read_text().startswith("before\n")
+    assert models.PAGE.read_text().endswith("after\n")
     with pytest.raises(SystemExit, match="models: cartoons"):
         models.keep("cartoons", 1.0, ROWS[0])
