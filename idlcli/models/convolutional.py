@@ -33,13 +33,17 @@ def decode(code: Any, settings: AutoencoderSettings, *, size: int) -> Any:
     maps = layers.Reshape((side, side, filters), name="decoder_maps")(features)
     for stage in range(settings.depth - 1, 0, -1):
         maps = _blocks(maps, _filters(settings, stage + 1), settings, name=f"decoder_{stage + 1}")
-        name = f"decoder_{stage}"
-        maps = double(
-            maps, _filters(settings, stage), how=settings.upsampling, name=name, use_bias=not settings.batch_norm
-        )
-        maps = _squash(_normalised(maps, settings, name), name)
+        maps = _doubled(maps, _filters(settings, stage), settings, name=f"decoder_{stage}")
     maps = _blocks(maps, _filters(settings, 1), settings, name="decoder_1")
-    return double(maps, 3, how=settings.upsampling, name="decoder_picture")
+    if not settings.head_width:
+        return double(maps, 3, how=settings.upsampling, name="decoder_picture")
+    maps = _doubled(maps, settings.head_width, settings, name="decoder_head")
+    return layers.Conv2D(3, 3, padding="same", name="decoder_colour")(maps)
+
+
+def _doubled(maps: Any, filters: int, settings: AutoencoderSettings, *, name: str) -> Any:
+    maps = double(maps, filters, how=settings.upsampling, name=name, use_bias=not settings.batch_norm)
+    return _squash(_normalised(maps, settings, name), name)
 
 
 def _blocks(maps: Any, filters: int, settings: AutoencoderSettings, *, name: str) -> Any:

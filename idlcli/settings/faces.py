@@ -73,7 +73,21 @@ class AdversarialSettings(SamplingSettings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AutoencoderSettings(FaceTrainSettings):
+class DrawingSettings(FaceTrainSettings):
+    """What every model takes that draws faces from small maps up."""
+
+    upsampling: Literal["transpose", "nearest", "subpixel"] = setting(
+        "transpose", "How a side is doubled in drawing: a transposed convolution, nearest neighbours, or channels to pixels.",
+        group="Model",
+    )  # fmt: skip
+    head_width: int = setting(
+        0, "Filters at the full side of what is drawn, before its colours; 0: colours straight away.", low=0, high=512,
+        group="Model",
+    )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AutoencoderSettings(DrawingSettings):
     """What every autoencoder takes."""
 
     width: int = setting(
@@ -83,10 +97,6 @@ class AutoencoderSettings(FaceTrainSettings):
     blocks: int = setting(0, "Further convolution blocks at each size.", low=0, high=16, group="Model")
     residual: bool = setting(False, "Add each of those blocks to what goes into it.", group="Model")
     batch_norm: bool = setting(False, "Normalise each convolution over the batch.", group="Model")
-    upsampling: Literal["transpose", "nearest", "subpixel"] = setting(
-        "transpose", "How the decoder doubles a side: a transposed convolution, nearest neighbours, or channels to pixels.",
-        group="Model",
-    )  # fmt: skip
     dropout: float = setting(
         0.0, "Share of the features beside the code dropped in training.", low=0, high=0.9, group="Model"
     )

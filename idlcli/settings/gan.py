@@ -3,26 +3,18 @@
 import dataclasses
 from typing import Literal
 
-from idlcli.settings.faces import AdversarialSettings
+from idlcli.settings.faces import AdversarialSettings, DrawingSettings
 from idlcli.settings.fields import setting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GanSettings(AdversarialSettings):
+class GanSettings(AdversarialSettings, DrawingSettings):
     """A generative adversarial network: a generator of faces and a discriminator that tells them from real ones."""
 
     latent: int = setting(100, "Size of the latent vector.", low=1, high=4096, group="Model")
     width: int = setting(
         64, "Filters of the generator at half the image's side; twice as many at each further halving, to 8 times.",
         low=1, high=512, group="Model",
-    )  # fmt: skip
-    upsampling: Literal["transpose", "nearest", "subpixel"] = setting(
-        "transpose", "How the generator doubles a side: a transposed convolution, nearest neighbours, or channels to pixels.",
-        group="Model",
-    )  # fmt: skip
-    head_width: int = setting(
-        0, "Filters of the generator at the image's full side, before its colours; 0: colours straight away.",
-        low=0, high=512, group="Model",
     )  # fmt: skip
     loss: Literal["non-saturating", "hinge"] = setting(
         "non-saturating", "The losses of the two networks.", group="Loss"

@@ -33,6 +33,7 @@ MODELS = {
         adversary="discriminator",
         adversary_weight=3.0,
         discriminator_width=3,
+        head_width=3,
         **COMMON,
     ),
     "cae": CaeSettings(codes=5, width=3, depth=2, upsampling="subpixel", linear=True, **COMMON),

@@ -159,6 +159,20 @@ def alike(found, expected):
     return np.allclose(found, expected, rtol=1e-2, atol=1e-2 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("upsampling", ["transpose", "nearest", "subpixel"])
+@pytest.mark.parametrize("head_width", [0, 4])
+def test_the_networks_fit_together(head_width, upsampling, batch_norm, keras_engine):
+    from idlcli.models.vae import Vae
+
+    settings = dataclasses.replace(SMALL, head_width=head_width, upsampling=upsampling, batch_norm=batch_norm, blocks=1)
+    model = Vae(settings, size=16, classes=0)
+    assert model.decoder(np.zeros((2, 4), "float32")).shape == (2, 16, 16, 3)
+    if head_width:
+        assert model.decoder.layers[-1].input.shape[1:] == (16, 16, head_width)
+    assert len({variable.path for variable in model.weights}) == len(model.weights)
+
+
 def test_pictures_are_compared_at_the_side_that_was_asked_for(keras_engine):
     """Means of 4x4 pixels: two values a row and column of 8 pixels, a Gaussian over those alone."""
     settings = dataclasses.replace(SMALL, reconstruction="sigma", reconstruction_side=2)
