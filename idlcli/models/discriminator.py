@@ -20,17 +20,22 @@ SLOPE = 0.2
 def discriminator(settings: AdversarialSettings, *, size: int, classes: int) -> keras.Model:
     """Return the network from pictures (B, size, size, 3) (and labels int (B,)) to logits (B,): large for a real face.
 
-    A label counts by its embedding's product with the mean of the last maps (Miyato and Koyama 2018).
+    The first layer is not normalised. A label counts by its embedding's product with the mean of the last maps (Miyato
+    and Koyama 2018).
     """
     picture = keras.Input((size, size, 3), name="discriminator_picture")
     label = keras.Input((), dtype="int32", name="discriminator_label") if classes else None
     convolution: Any = SpectralConv2D if settings.discriminator_norm == "spectral" else layers.Conv2D
     dense: Any = SpectralDense if settings.discriminator_norm == "spectral" else layers.Dense
     maps: Any = picture
+    if filters := settings.discriminator_head_width:
+        head = convolution(filters, 3, padding="same", kernel_initializer=normal(), name=f"discriminator_{size}")
+        maps = head(maps)
+        maps = layers.LeakyReLU(SLOPE, name=f"discriminator_relu_{size}")(maps)
     side = size
     while side > SMALLEST:
         side //= 2
-        normalise = settings.discriminator_norm == "batch" and side < size // 2
+        normalise = settings.discriminator_norm == "batch" and maps is not picture
         maps = convolution(
             filters_at(settings.discriminator_width, size, side), 4, strides=2, padding="same", use_bias=not normalise,
             kernel_initializer=normal(), name=f"discriminator_{side}",

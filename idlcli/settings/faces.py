@@ -50,6 +50,10 @@ class AdversarialSettings(SamplingSettings):
         64, "Filters of the discriminator at half the image's side; twice as many at each further halving, to 8 times.",
         low=1, high=512, only=ADVERSARY, group="Model",
     )  # fmt: skip
+    discriminator_head_width: int = setting(
+        0, "Filters of the discriminator at the image's full side, before it is halved; 0: halved straight away.",
+        low=0, high=512, only=ADVERSARY, group="Model",
+    )  # fmt: skip
     discriminator_norm: Literal["batch", "spectral", "none"] = setting(
         "batch", "How the discriminator is normalised: over the batch, by its kernels' largest singular values, or not.",
         only=ADVERSARY, group="Model",

@@ -38,7 +38,15 @@ MODELS = {
     ),
     "cae": CaeSettings(codes=5, width=3, depth=2, upsampling="subpixel", linear=True, **COMMON),
     "gan": GanSettings(latent=5, width=2, discriminator_width=3, ema=0.9, **COMMON),
-    "gan head": GanSettings(latent=5, width=2, discriminator_width=3, head_width=3, upsampling="nearest", **COMMON),
+    "gan head": GanSettings(
+        latent=5,
+        width=2,
+        discriminator_width=3,
+        head_width=3,
+        discriminator_head_width=2,
+        upsampling="nearest",
+        **COMMON,
+    ),
     "gan spectral": GanSettings(
         latent=5, width=2, discriminator_width=3, discriminator_norm="spectral", r1=2.0, ema=0.9, **COMMON
     ),

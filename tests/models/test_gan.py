@@ -131,13 +131,18 @@ def test_the_networks_fit_together_at_any_size(head_width, size, upsampling, ker
 
     from idlcli.models import gan
 
-    settings = dataclasses.replace(SMALL, upsampling=upsampling, head_width=head_width)
+    heads = {"head_width": head_width, "discriminator_head_width": head_width}
+    settings = dataclasses.replace(SMALL, upsampling=upsampling, **heads)
     model = gan.Gan(settings, size=size, classes=3)
     labels = ops.convert_to_tensor([0, 2])
     pictures = model.generator([ops.zeros((2, 5)), labels])
     assert tuple(pictures.shape) == (2, size, size, 3)
     assert np.abs(array(pictures)).max() <= 1
     assert tuple(model.discriminator([pictures, labels]).shape) == (2,)
+    maps = [layer.output.shape[1:] for layer in model.discriminator.layers if "relu" in layer.name]
+    assert ((size, size, head_width) in maps) == bool(head_width)
+    unnormalised = [layer.name for layer in model.discriminator.layers if getattr(layer, "use_bias", False)]
+    assert unnormalised == [f"discriminator_{size if head_width else size // 2}", "discriminator_logit"]
     assert len({variable.path for variable in model.weights}) == len(model.weights)
     assert {"generator", "discriminator"} == {v.path.split("_")[0] for v in model.trainable_variables}
 
