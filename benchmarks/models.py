@@ -60,7 +60,7 @@ class Work:
         command, named = model.split("-", 1)
         words = (command, "train", "--recipe", named, "--data", self.data, "--seed", seed)
         recipe = digest(idl(*words, "--dry-run")["settings"])
-        name = f"{model}-s{seed}-{recipe}"
+        name = run_name(model, seed, recipe)
         run = self._find(name)
         if run is None:
             idl(*words, "--name", name, "--runs", self.runs)
@@ -98,9 +98,20 @@ class Work:
         parts = ("--part-a", "train", "--part", "test", "--count", self.compared)
         return float(idl("eval", "prdc", self.data, self.data, *parts)["coverage"])
 
+    def first_run(self, model: str, rows: list[dict[str, Any]]) -> str | None:
+        """Return the run of the lowest seed of a model among rows, if there is one."""
+        ours = sorted((row for row in rows if row["model"] == model), key=lambda row: row["seed"])
+        run = self._find(run_name(**ours[0])) if ours else None
+        return str(run["run"]) if run else None
+
     def _find(self, name: str) -> dict[str, Any] | None:
         found = [run for run in idl("runs", "list", "--runs", self.runs) if run["run"].partition("-")[2] == name]
         return dict(found[-1]) if found else None
+
+
+def run_name(model: str, seed: int, recipe: str, **_: Any) -> str:
+    """Return what a run is called after its number, from a row of the results."""
+    return f"{model}-s{seed}-{recipe}"
 
 
 def keep(name: str, floor: float, row: dict[str, Any]) -> None:
