@@ -77,3 +77,35 @@ def test_a_score_takes_the_place_of_the_same_model_and_seed(models):
     assert models.PAGE.read_text().endswith("after\n")
     with pytest.raises(SystemExit, match="models: cartoons"):
         models.keep("cartoons", 1.0, ROWS[0])
+
+
+def test_pictures_are_of_the_first_seed_and_show_no_face_of_the_set_unless_they_may(benchmark, monkeypatch, tmp_path):
+    gallery = benchmark("gallery", "pictures: anime")
+    monkeypatch.setattr(gallery, "ROOT", tmp_path)
+    monkeypatch.setattr(gallery, "PICTURES", tmp_path / "pictures")
+    rows = [{"model": "gan-best", "seed": seed, "recipe": "abc"} for seed in (2, 1)]
+    gallery.RESULTS.write_text(json.dumps({"anime": {"floor": 8.85, "rows": rows}}))
+    (tmp_path / "manifest.json").write_text(json.dumps({"images": {"sha256": "a"}, "test": {"indices": [0]}}))
+    made = []
+
+    def idl(*words):
+        if words[:2] == ("runs", "list"):
+            return [
+                {"run": "00001-gan-best-s2-abc"},
+                {"run": "00002-gan-best-s1-abc"},
+                {"run": "00003-gan-best-s1-old"},
+            ]
+        made.append(words)
+        return {}
+
+    monkeypatch.setattr(gallery, "idl", idl)
+    monkeypatch.setattr(benchmark("models"), "idl", idl)
+    for generated in (["--generated"], []):
+        made.clear()
+        monkeypatch.setattr("sys.argv", ["gallery", "--name", "anime", "--data", str(tmp_path), *generated])
+        gallery.main()
+        assert {words[2] for words in made} == {"00002-gan-best-s1-abc"}
+        page = gallery.PAGE.read_text()
+        assert page.count("](pictures/anime-gan-") == len(made) == (3 if generated else 4)
+        assert ("neighbours" in page) == (not generated)
+    assert "`idl gan sample RUN --count 64`" in page
