@@ -69,6 +69,6 @@ def test_the_order_is_the_seed_s_and_the_epoch_s_and_nothing_before_matters(abou
     np.random.seed(5)  # noqa: NPY002 - the global one is what must not matter
     assert np.array_equal(given_.order(epoch), first)
     assert np.array_equal(batches(**about).order(epoch), first)
-    if about["count"] > 20:
+    if len(set(first)) > 20:  # fewer could agree by chance
         assert not np.array_equal(given_.order(epoch + 1), first)
         assert not np.array_equal(batches(**{**about, "seed": about["seed"] ^ 1}).order(epoch), first)
