@@ -8,6 +8,7 @@ docs/pictures/NAME-*.png and, between the marks of docs/faces.md, each with the 
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from landing import ROOT, idl, inserted, land
@@ -44,7 +45,9 @@ def main() -> None:
     given = parser.parse_args()
     mark = f"pictures: {given.name}"
     inserted(PAGE, {mark: ""})  # is there a place? Before anything is drawn
-    results = json.loads(RESULTS.read_text("utf-8"))[given.name]
+    results = json.loads(RESULTS.read_text("utf-8")).get(given.name) if RESULTS.exists() else None
+    if results is None:
+        sys.exit(f"No models of {given.name} have been scored: make models NAME={given.name} DATA={given.data}")
     work = Work(given.data, ROOT / "build" / "models" / given.name, results["floor"])
     PICTURES.mkdir(parents=True, exist_ok=True)
     told = []

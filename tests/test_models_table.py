@@ -109,3 +109,17 @@ def test_pictures_are_of_the_first_seed_and_show_no_face_of_the_set_unless_they_
         assert page.count("](pictures/anime-gan-") == len(made) == (3 if generated else 4)
         assert ("neighbours" in page) == (not generated)
     assert "`idl gan sample RUN --count 64`" in page
+
+
+@pytest.mark.parametrize("results", [None, {"cartoons": {"floor": 2.1, "rows": []}}])
+def test_without_scored_models_there_is_nothing_to_draw_and_a_line_says_so(benchmark, monkeypatch, tmp_path, results):
+    gallery = benchmark("gallery", "pictures: anime")
+    monkeypatch.setattr(gallery, "PICTURES", tmp_path / "pictures")
+    if results:
+        gallery.RESULTS.write_text(json.dumps(results))
+    monkeypatch.setattr("sys.argv", ["gallery", "--name", "anime", "--data", str(tmp_path)])
+    before = gallery.PAGE.read_text()
+    with pytest.raises(SystemExit, match="make models NAME=anime"):
+        gallery.main()
+    assert gallery.PAGE.read_text() == before
+    assert not gallery.PICTURES.exists()
