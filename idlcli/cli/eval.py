@@ -120,8 +120,12 @@ def neighbours(
     found = copies.look(a=a, data=data, out=Path(out), conditions=conditions, progress=_progress(console))
     for warning in found["warnings"]:
         console.warn(warning)
-    rows = [(name, found[name]) for name in ("nearer", "z", "near_copies", "near_copies_chance")]
-    return Result(found, f"{found['verdict']}\n\n{table(rows, header=('', 'value'))}\n\n{_said(found)}\nSee {out}.")
+    rows = [
+        (name, found[name], found[expected], found[f"{name}_chance"])
+        for name, expected in (("nearest_held_out", "nearest_held_out_expected"), ("near_copies", "near_quantile"))
+    ]
+    shown = table(rows, header=("share", "value", "expected", "chance"))
+    return Result(found, f"{found['verdict']}\n\n{shown}\n\n{_said(found)}\nSee {out}.")
 
 
 def _path(given: str | None) -> Path | None:

@@ -1,8 +1,8 @@
 """Do samples lie where the data lie, and the data where the samples lie? And are the samples copies?
 
-Precision and recall (Kynkaanniemi et al., 2019), density and coverage (Naeem et al., 2020), nearest neighbours, and a
-test for copied training data (Meehan et al., 2020). All from Euclidean distances between features (n, d), in float64
-and a block of rows at a time: about 100 MiB are held beside the features, whatever n.
+Precision and recall (Kynkaanniemi et al., 2019), density and coverage (Naeem et al., 2020), nearest neighbours, and
+tests for copied training data (one of them after Meehan et al., 2020). All from Euclidean distances between features
+(n, d), in float64 and a block of rows at a time: about 100 MiB are held beside the features, whatever n.
 """
 
 from collections.abc import Iterator
@@ -45,10 +45,11 @@ class Memorisation:
     """How much nearer samples are to the training data than held-out data are.
 
     ``nearer``: the chance that a sample is nearer to its nearest training row than a held-out row is to its own (ties
-    count half); 0.5 without copying, 1 for copies. ``z``: the same as Meehan et al.'s statistic C_T, standard normal
-    without copying; below -3 is evidence of copying. ``near_copies``: the share of samples that are as near as the
-    nearest ``near_quantile`` of the held-out rows; about ``near_quantile`` without copying. It also finds a few copies
-    among many samples that are far from everything, where ``nearer`` is low.
+    count half); 1 for copies, 0.5 for rows of the data's own distribution. ``z``: the same as Meehan et al.'s statistic
+    C_T, standard normal for those. Samples that are new but typical of the data are nearer than by chance too, so
+    neither tells them from copies; :func:`nearest_held_out` does. ``near_copies``: the share of samples that are as
+    near as the nearest ``near_quantile`` of the held-out rows; about ``near_quantile`` without copying. It also finds a
+    few copies among many samples that are far from everything, where ``nearer`` is low.
     """
 
     nearer: float
@@ -155,6 +156,25 @@ def memorisation(
         near_copies=float(np.mean(ours <= np.quantile(theirs, near_quantile))),
         near_quantile=near_quantile,
     )
+
+
+def nearest_held_out(
+    *, samples: NDArray[Any], train: NDArray[Any], held_out: NDArray[Any]
+) -> tuple[float, float, float]:
+    """Of the real rows that are the nearest of some sample (n, d): the share held out, that expected, and its chance.
+
+    Of training rows (m, d) and held-out rows (h, d) of the same data, parted at random, a model that copies nothing
+    does not know which are which: h / (m + h) of the rows that its samples are nearest to are expected to be held out,
+    wherever they lie; copies have none. The chance of a share as low is hypergeometric, and exact. Raises ValueError on
+    bad features or widths that differ.
+    """
+    from scipy.stats import hypergeom
+
+    real = np.concatenate([train, held_out])
+    nearest = np.unique(nearest_neighbours(queries=samples, reference=real).indices)
+    found = int(np.sum(nearest >= len(train)))
+    chance = hypergeom.cdf(found, len(real), len(held_out), len(nearest))
+    return found / len(nearest), len(held_out) / len(real), float(chance)
 
 
 def near_copies_chance(*, samples: Matrix, held_out: Matrix, near_quantile: float = 0.01) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation.features import Progress
-from idlcli.evaluation.manifold import memorisation, near_copies_chance, nearest_neighbours
+from idlcli.evaluation.manifold import memorisation, near_copies_chance, nearest_held_out, nearest_neighbours
 from idlcli.evaluation.statistics import FeatureCache
 from idlcli.experiments import open as opening
 from idlcli.experiments.driver import settings_of
@@ -22,8 +22,9 @@ SAMPLES = 1024
 """How many samples are looked at unless a count is given."""
 SHOWN, NEAREST = 8, 5
 """Rows of the picture (half of them the samples nearest to the training data), and training pictures in a row."""
-COPYING_Z, COPYING_CHANCE = -3.0, 0.001
-"""Evidence of copying: C_T below -3, or more samples nearer than the nearest held-out pictures than chance allows."""
+COPYING_CHANCE = 0.001
+"""Evidence of copying: fewer of the nearest real pictures are held out, or more samples are nearer to training pictures
+than the nearest held-out pictures are, than this chance allows."""
 
 
 def look(
@@ -31,7 +32,8 @@ def look(
 ) -> dict[str, Any]:
     """Hold samples against the train part of ``data``, with its test part as the measure of what is near by chance.
 
-    Writes the picture to ``out`` (.png or .svg). Returns ``nearer``, ``z``, ``near_copies``, a ``verdict`` in words,
+    Writes the picture to ``out`` (.png or .svg). Returns ``nearest_held_out`` (a share, what is expected of it and
+    the chance of so low a one), ``nearer``, ``z``, ``near_copies`` and their chance, a ``verdict`` in words,
     and the ``distances`` of every sample and every held-out picture to its nearest training picture.
     """
     started = time.perf_counter()
@@ -59,18 +61,20 @@ def look(
     by_chance = nearest_neighbours(queries=fresh, reference=known).distances[:, 0]
     scores = memorisation(samples=ours, train=known, held_out=fresh)
     distances = nearest.distances[:, 0]
-    chance = near_copies_chance(samples=distances, held_out=by_chance)
-    copying = scores.z < COPYING_Z or chance < COPYING_CHANCE
+    share, expected, seldom = nearest_held_out(samples=ours, train=known, held_out=fresh)
+    many = near_copies_chance(samples=distances, held_out=by_chance)
+    copying = min(seldom, many) < COPYING_CHANCE
     rows = _chosen(distances, conditions.seed)
     picture.draw(
         path=out, samples=samples.array[rows], neighbours=train.array[nearest.indices[rows]],
         distances=nearest.distances[rows], all_distances=distances, held_out=by_chance,
     )  # fmt: skip
     return {
-        "files": [str(out)], "metric": "neighbours", "copying": bool(copying),
+        "files": [str(out)], "metric": "neighbours", "copying": copying,
         "verdict": "Evidence of copying." if copying else "No evidence of copying.",
-        "nearer": scores.nearer, "z": scores.z, "near_copies": scores.near_copies,
-        "near_quantile": scores.near_quantile, "near_copies_chance": chance,
+        "nearest_held_out": share, "nearest_held_out_expected": expected, "nearest_held_out_chance": seldom,
+        "near_copies": scores.near_copies, "near_quantile": scores.near_quantile, "near_copies_chance": many,
+        "nearer": scores.nearer, "z": scores.z,
         "n": [len(ours), len(known)], "held_out": len(fresh),
         "features": extractor.about(), "resize": extractor.resize,
         "distances": {"samples": _rounded(distances), "held_out": _rounded(by_chance)}, "shown": rows.tolist(),

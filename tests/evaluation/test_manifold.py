@@ -1,5 +1,7 @@
 """Precision, recall, density, coverage, neighbours and the copying test against loops over exact distances."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from idlcli.evaluation import manifold
-from idlcli.evaluation.manifold import manifold_scores, memorisation, nearest_neighbours
+from idlcli.evaluation.manifold import manifold_scores, memorisation, nearest_held_out, nearest_neighbours
 
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=25, deadline=None)
@@ -174,6 +176,28 @@ def test_no_difference_at_all_is_no_evidence():
     rows = features(14, 10, 3)
     found = memorisation(samples=rows[:5], train=rows, held_out=rows[5:])
     assert (found.nearer, found.z) == (0.5, 0.0)
+
+
+def test_copies_are_nearest_to_no_held_out_row_and_typical_rows_to_as_many_as_chance_has():
+    train, held_out, others = features(15, 800, 6), features(16, 200, 6), features(17, 2000, 6)
+    typical = others[np.argsort(np.sum(others**2, axis=1))[:200]]
+    assert memorisation(samples=typical, train=train, held_out=held_out).z < -5
+    share, expected, chance = nearest_held_out(samples=typical, train=train, held_out=held_out)
+    assert expected == 0.2
+    assert share == pytest.approx(0.2, abs=0.1)
+    assert chance > 0.05
+    copies = train[:200] + 0.3 * features(18, 200, 6)
+    assert nearest_held_out(samples=copies, train=train, held_out=held_out)[2] < 0.001
+
+
+def test_the_chance_of_a_share_is_that_of_all_partings():
+    rows = np.arange(6.0)[:, None] * 10
+    samples = np.array([[1.0], [2], [11], [31], [51], [52]])  # nearest to rows 0, 0, 1, 3, 5, 5
+    share, expected, chance = nearest_held_out(samples=samples, train=rows[:4], held_out=rows[4:])
+    near = {0, 1, 3, 5}
+    partings = [len(near & set(held_out)) for held_out in itertools.combinations(range(6), 2)]
+    assert (share, expected) == (1 / 4, 2 / 6)
+    assert chance == pytest.approx(np.mean(np.array(partings) <= 1))
 
 
 # -- refusals --
