@@ -18,6 +18,7 @@ PICTURES = ROOT / "docs" / "pictures"
 DRAWN = (
     ("gan-best", "samples", "gan sample {run} --count 64", "Faces of the GAN"),
     ("gan-best", "walk", "gan interpolate {run} --seeds 0-5 --steps 6", "Walks from one of its faces to the next"),
+    ("gan-best", "map", "viz tsne {run} --space latent", "t-SNE of its latent vectors, each with its face"),
     ("gan-best", "curves", "viz curves {run}", "Its losses; dashed on held-out faces"),
     ("vae-best", "samples", "vae sample {run} --count 64", "Faces of the VAE, codes from N(0, I)"),
     ("vae-best", "walk", "vae interpolate {run} --seeds 0-5 --steps 6", "Walks between its codes"),

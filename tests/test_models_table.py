@@ -106,7 +106,7 @@ def test_pictures_are_of_the_first_seed_and_show_no_face_of_the_set_unless_they_
         gallery.main()
         assert {words[2] for words in made} == {"00002-gan-best-s1-abc"}
         page = gallery.PAGE.read_text()
-        assert page.count("](pictures/anime-gan-") == len(made) == (3 if generated else 4)
+        assert page.count("](pictures/anime-gan-") == len(made) == (4 if generated else 5)
         assert ("neighbours" in page) == (not generated)
     assert "`idl gan sample RUN --count 64`" in page
 
