@@ -263,6 +263,21 @@ def look(built_faces, conditions, quick, tmp_path):
     return run
 
 
+def test_either_kind_of_evidence_is_enough(look, built_faces, tmp_path):
+    faces, generator = face_set.load(path=built_faces), np.random.default_rng(0)
+    train = np.asarray(faces.images[faces.train_indices]).astype(int)
+    distant = train + generator.integers(-60, 61, train.shape)
+    few = np.repeat(train[:4], 10, axis=0) + generator.integers(-2, 3, (40, *train.shape[1:]))
+    for name, samples in (("distant", distant), ("few", few)):
+        np.save(tmp_path / f"{name}.npy", np.clip(samples, 0, 255).astype(np.uint8))
+    all_from_afar, four_from_near = look(tmp_path / "distant.npy"), look(tmp_path / "few.npy")
+    assert all_from_afar["copying"]
+    assert all_from_afar["nearest_held_out"] < all_from_afar["nearest_held_out_expected"] == 0.2
+    assert all_from_afar["near_copies_chance"] > 0.001 > all_from_afar["nearest_held_out_chance"]
+    assert four_from_near["copying"]
+    assert four_from_near["nearest_held_out_chance"] > 0.001 > four_from_near["near_copies_chance"]
+
+
 def test_copies_are_told_from_new_pictures(look, built_faces, tmp_path):
     faces = face_set.load(path=built_faces)
     train = np.asarray(faces.images[faces.train_indices])
