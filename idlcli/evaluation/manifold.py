@@ -1,8 +1,8 @@
-"""Do samples lie where the data lie, and the data where the samples lie? And are the samples copies?
+"""Do samples lie where the data lie, and the data where the samples lie?
 
-Precision and recall (Kynkaanniemi et al., 2019), density and coverage (Naeem et al., 2020), nearest neighbours, and
-tests for copied training data (one of them after Meehan et al., 2020). All from Euclidean distances between features
-(n, d), in float64 and a block of rows at a time: about 100 MiB are held beside the features, whatever n.
+Precision and recall (Kynkaanniemi et al., 2019), density and coverage (Naeem et al., 2020), and nearest neighbours.
+All from Euclidean distances between features (n, d), in float64 and a block of rows at a time: about 100 MiB are held
+beside the features, whatever n.
 """
 
 from collections.abc import Iterator
@@ -38,24 +38,6 @@ class Neighbours:
 
     indices: NDArray[np.intp]
     distances: Matrix
-
-
-@dataclass(frozen=True)
-class Memorisation:
-    """How much nearer samples are to the training data than held-out data are.
-
-    ``nearer``: the chance that a sample is nearer to its nearest training row than a held-out row is to its own (ties
-    count half); 1 for copies, 0.5 for rows of the data's own distribution. ``z``: the same as Meehan et al.'s statistic
-    C_T, standard normal for those. Samples that are new but typical of the data are nearer than by chance too, so
-    neither tells them from copies; :func:`nearest_held_out` does. ``near_copies``: the share of samples that are as
-    near as the nearest ``near_quantile`` of the held-out rows; about ``near_quantile`` without copying. It also finds a
-    few copies among many samples that are far from everything, where ``nearer`` is low.
-    """
-
-    nearer: float
-    z: float
-    near_copies: float
-    near_quantile: float
 
 
 def manifold_scores(
@@ -124,73 +106,6 @@ def nearest_neighbours(
             indices[rows, rank], nearest[rows, rank] = found, distances[each, found]
             distances[each, found] = np.inf
     return Neighbours(indices, nearest)
-
-
-def memorisation(
-    *, samples: NDArray[Any], train: NDArray[Any], held_out: NDArray[Any], near_quantile: float = 0.01
-) -> Memorisation:
-    """Test whether samples (n, d) are copies of training rows (m, d), against held-out rows (h, d) of the same data.
-
-    The distance of every sample and of every held-out row to its nearest training row, compared by a Mann-Whitney test
-    with correction for ties: Meehan, Chaudhuri and Dasgupta, "A Non-Parametric Test to Detect Data-Copying in
-    Generative Models" (2020), without their partition of space. Held-out rows must not be in the training data.
-    Raises ValueError on bad features, widths that differ, or ``near_quantile`` not between 0 and 1.
-    """
-    if not 0 < near_quantile < 1:
-        raise ValueError(f"near_quantile must lie between 0 and 1. Received: {near_quantile}")
-    check_features(features=samples, name="samples", minimum=2)
-    check_features(features=held_out, name="held_out", minimum=2)
-    from scipy.stats import rankdata
-
-    ours = nearest_neighbours(queries=samples, reference=train).distances[:, 0]
-    theirs = nearest_neighbours(queries=held_out, reference=train).distances[:, 0]
-    n, h = len(ours), len(theirs)
-    together = np.concatenate([ours, theirs])
-    farther = float(rankdata(together)[:n].sum()) - n * (n + 1) / 2  # pairs in which the sample is the farther one
-    ties = np.unique(together, return_counts=True)[1].astype(np.float64)
-    total = n + h
-    variance = n * h / 12 * (total + 1 - float(np.sum(ties**3 - ties)) / (total * (total - 1)))
-    return Memorisation(
-        nearer=1 - farther / (n * h),
-        z=(farther - n * h / 2) / variance**0.5 if variance > 0 else 0.0,
-        near_copies=float(np.mean(ours <= np.quantile(theirs, near_quantile))),
-        near_quantile=near_quantile,
-    )
-
-
-def nearest_held_out(
-    *, samples: NDArray[Any], train: NDArray[Any], held_out: NDArray[Any]
-) -> tuple[float, float, float]:
-    """Of the real rows that are the nearest of some sample (n, d): the share held out, that expected, and its chance.
-
-    Of training rows (m, d) and held-out rows (h, d) of the same data, parted at random, a model that copies nothing
-    does not know which are which: h / (m + h) of the rows that its samples are nearest to are expected to be held out,
-    wherever they lie; copies have none. The chance of a share as low is hypergeometric, and exact. Raises ValueError on
-    bad features or widths that differ.
-    """
-    from scipy.stats import hypergeom
-
-    real = np.concatenate([train, held_out])
-    nearest = np.unique(nearest_neighbours(queries=samples, reference=real).indices)
-    found = int(np.sum(nearest >= len(train)))
-    chance = hypergeom.cdf(found, len(real), len(held_out), len(nearest))
-    return found / len(nearest), len(held_out) / len(real), float(chance)
-
-
-def near_copies_chance(*, samples: Matrix, held_out: Matrix, near_quantile: float = 0.01) -> float:
-    """The chance that, without copying, as many samples are as near to the training data as these are.
-
-    ``samples`` (n,) and ``held_out`` (h,) are distances to the nearest training row. With k the nearest
-    ``near_quantile`` of the held-out rows (at least one), it is the chance that x samples or more come before the k-th
-    held-out row where all n + h are in random order: that fewer than k held-out rows are among the first x + k - 1, a
-    hypergeometric. Exact at any n and h; ties count for the held-out rows.
-    """
-    from scipy.stats import hypergeom
-
-    n, h = len(samples), len(held_out)
-    k = max(1, int(np.ceil(near_quantile * h)))
-    x = int(np.sum(samples < np.sort(held_out)[k - 1]))
-    return float(hypergeom.cdf(k - 1, n + h, h, x + k - 1)) if x else 1.0
 
 
 def _distance_blocks(queries: NDArray[Any], reference: NDArray[Any]) -> Iterator[tuple[slice, Matrix]]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from idlcli.errors import DataError, UsageError
+from idlcli.evaluation.copying import copying
 from idlcli.evaluation.features import Progress
-from idlcli.evaluation.manifold import memorisation, near_copies_chance, nearest_held_out, nearest_neighbours
+from idlcli.evaluation.manifold import nearest_neighbours
 from idlcli.evaluation.statistics import FeatureCache
 from idlcli.experiments import open as opening
 from idlcli.experiments.driver import settings_of
@@ -25,6 +26,10 @@ SHOWN, NEAREST = 8, 5
 COPYING_CHANCE = 0.001
 """Evidence of copying: fewer of the nearest real pictures are held out, or more samples are nearer to training pictures
 than the nearest held-out pictures are, than this chance allows."""
+TOLD = (
+    "nearest_held_out", "nearest_held_out_expected", "nearest_held_out_chance",
+    "near_copies", "near_quantile", "near_copies_chance", "nearer", "z",
+)  # fmt: skip
 
 
 def look(
@@ -57,27 +62,22 @@ def look(
         measure(side, extractor, cache, progress(words)).features
         for side, words in ((samples, a), (train, f"{place} (train)"), (held_out, f"{place} (test)"))
     )
-    nearest = nearest_neighbours(queries=ours, reference=known, k=NEAREST)
-    by_chance = nearest_neighbours(queries=fresh, reference=known).distances[:, 0]
-    scores = memorisation(samples=ours, train=known, held_out=fresh)
-    distances = nearest.distances[:, 0]
-    share, expected, seldom = nearest_held_out(samples=ours, train=known, held_out=fresh)
-    many = near_copies_chance(samples=distances, held_out=by_chance)
-    copying = min(seldom, many) < COPYING_CHANCE
-    rows = _chosen(distances, conditions.seed)
+    scores = copying(samples=ours, train=known, held_out=fresh)
+    is_evident = min(scores.nearest_held_out_chance, scores.near_copies_chance) < COPYING_CHANCE
+    rows = _chosen(scores.distances, conditions.seed)
+    nearest = nearest_neighbours(queries=ours[rows], reference=known, k=NEAREST)
     picture.draw(
-        path=out, samples=samples.array[rows], neighbours=train.array[nearest.indices[rows]],
-        distances=nearest.distances[rows], all_distances=distances, held_out=by_chance,
+        path=out, samples=samples.array[rows], neighbours=train.array[nearest.indices], distances=nearest.distances,
+        all_distances=scores.distances, held_out=scores.held_out_distances,
     )  # fmt: skip
     return {
-        "files": [str(out)], "metric": "neighbours", "copying": copying,
-        "verdict": "Evidence of copying." if copying else "No evidence of copying.",
-        "nearest_held_out": share, "nearest_held_out_expected": expected, "nearest_held_out_chance": seldom,
-        "near_copies": scores.near_copies, "near_quantile": scores.near_quantile, "near_copies_chance": many,
-        "nearer": scores.nearer, "z": scores.z,
+        "files": [str(out)], "metric": "neighbours", "copying": is_evident,
+        "verdict": "Evidence of copying." if is_evident else "No evidence of copying.",
+        **{name: getattr(scores, name) for name in TOLD},
         "n": [len(ours), len(known)], "held_out": len(fresh),
         "features": extractor.about(), "resize": extractor.resize,
-        "distances": {"samples": _rounded(distances), "held_out": _rounded(by_chance)}, "shown": rows.tolist(),
+        "distances": {"samples": _rounded(scores.distances), "held_out": _rounded(scores.held_out_distances)},
+        "shown": rows.tolist(),
         "conditions": {"a": samples.about, "train": train.about, "held_out": held_out.about},
         "warnings": [], "seconds": round(time.perf_counter() - started, 3),
     }  # fmt: skip
