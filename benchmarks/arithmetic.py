@@ -4,12 +4,13 @@
 
 Trains the sweeps that come with idl, seed by seed, in build/arithmetic, and takes each run's own scores, which are on
 test queries that chose nothing; the answers of text-image are also written in styles of N(0, I). ``--mnist`` is a set
-built of all of MNIST's digits: image-text then also reads those. Writes benchmarks/arithmetic.json and the table of
-docs/arithmetic.md.
+built of all of MNIST's digits: image-text then also reads those. Writes benchmarks/arithmetic.json, the table of
+docs/arithmetic.md and its pictures, which are those of seed 0.
 """
 
 import argparse
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from landing import ROOT, digest, fresh, idl, inserted, land, machines, spread, told
 
 RESULTS, PAGE, MARK = ROOT / "benchmarks" / "arithmetic.json", ROOT / "docs" / "arithmetic.md", "arithmetic"
+PICTURES = ROOT / "docs" / "pictures"
 SWEEPS = {
     "text-text": ("text-text-splits", "jax"),
     "image-text": ("image-text-splits", "tensorflow"),
@@ -24,6 +26,8 @@ SWEEPS = {
     "text-image": ("text-image-layers", "tensorflow"),
 }
 """What is trained for some rows of the table, and the faster engine for it."""
+DRAWN = {"image-text 50/50": "image-text", "text-image 50/50, encoder layers: 1, styles of 0.7": "text-image"}
+"""Rows of the table whose answers are shown, and what their pictures are called."""
 STYLES = ("styles of 0.7", "styles of 1")
 REPORT = {
     "text-text 50/50": "98.06 (194 wrong); 61 wrong with the additional LSTM",
@@ -64,10 +68,20 @@ def score(name: str, data: Path, seed: int) -> Iterator[dict[str, Any]]:
         settings = json.loads((path / "config.json").read_text("utf-8"))["settings"]
         metrics = json.loads((path / "metrics.json").read_text("utf-8"))
         about = {"seed": seed, "split": settings["split"], "recipe": digest(settings), **told(path)}
-        yield {"what": label(settings, metrics), **about, **scores(metrics)}
+        what = label(settings, metrics)
+        yield {"what": what, **about, **scores(metrics)}
         if settings["mode"] == "text-image":
             wide = idl("seq2seq", "eval", path.name, "--runs", folder, "--style-scale", 1, engine=engine)
             yield {"what": label(settings, metrics, style=1), **about, **scores(wide)}
+        if seed == 0 and settings["split"] == "twin-free" and what in DRAWN:
+            draw(path, DRAWN[what])  # of text-image the table is by now that of styles of 1, with more to see
+
+
+def draw(run: Path, name: str) -> None:
+    """Keep a run's last sheet of test queries and its table of which character was taken for which."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for found, what in ((max(run.glob("samples/*.png")), "answers"), (run / "plots" / "confusion.png", "confusion")):
+        shutil.copyfile(found, PICTURES / f"{name}-{what}.png")
 
 
 def label(settings: dict[str, Any], metrics: dict[str, Any], *, style: int = 0) -> str:

@@ -104,3 +104,17 @@ def test_rows_that_cannot_be_made_are_refused_before_any_training(arithmetic, mo
         with pytest.raises(SystemExit, match="2"):
             arithmetic.main()
         assert said in capsys.readouterr().err
+
+
+def test_the_last_sheet_of_a_run_is_the_one_that_is_shown(arithmetic, monkeypatch, tmp_path):
+    monkeypatch.setattr(arithmetic, "PICTURES", tmp_path / "pictures")
+    run = tmp_path / "run"
+    for name in ("samples/epoch-0001.png", "samples/epoch-0030.png", "plots/confusion.png"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_text(name)
+    arithmetic.draw(run, "image-text")
+    kept = {path.name: path.read_text() for path in arithmetic.PICTURES.iterdir()}
+    assert kept == {
+        "image-text-answers.png": "samples/epoch-0030.png",
+        "image-text-confusion.png": "plots/confusion.png",
+    }
