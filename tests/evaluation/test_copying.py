@@ -58,6 +58,10 @@ def test_statistic_equals_counting_pairs_and_scipys_test(seed, ties):
     found = copying(samples=samples, train=train, held_out=held_out, near_quantile=0.5)
     assert found.nearer == pytest.approx(nearer, abs=1e-12)
     assert found.near_copies == pytest.approx(np.mean(np.array(ours) <= np.median(theirs)), abs=1e-12)
+    assert found.distances == pytest.approx(ours)
+    assert found.held_out_distances == pytest.approx(theirs)
+    few = near_copies_chance(samples=np.array(ours), held_out=np.array(theirs), near_quantile=0.5)
+    assert found.near_copies_chance == pytest.approx(few)
     if len(set(ours + theirs)) > 1:
         test = stats.mannwhitneyu(ours, theirs, alternative="less", method="asymptotic", use_continuity=False)
         assert stats.norm.cdf(found.z) == pytest.approx(test.pvalue, rel=1e-9)
