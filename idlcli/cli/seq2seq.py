@@ -12,6 +12,8 @@ from idlcli.settings import Seq2seqSettings
 
 app = make_app()
 
+CAUSES = {"misread": "a glyph that the judge misreads", "wrong_sum": "no such glyph: a wrong sum"}
+
 DataOption = Annotated[str, typer.Option("--data", metavar="DIR", help="Where the run's data lie, if they were moved.")]
 JudgeOption = Annotated[
     str,
@@ -67,7 +69,7 @@ def evaluate(
         raise ThresholdMissed(
             f"{percent(exact)} of the test answers are right, below {percent(fail_below)}.", data=found
         )
-    return Result(found, "\n\n".join([_scores(found), *_judged(found), errors_text(found["errors"])]))
+    return Result(found, "\n\n".join([_scores(found), *_judged(found), errors_text(found)]))
 
 
 @command(app, "solve", full_name="seq2seq solve")
@@ -109,9 +111,10 @@ def solve(
             answer = solver.read(Path(query))
         else:
             answer = solver.solve([query], seed=seed, out=Path(out) if out else None)[0]
-        return Result(answer, _answer_text(answer))
+        return Result(answer, _answer_text(answer) + _reader_text(solver))
     answers = solver.solve(_lines(Path(str(file))), seed=seed)
-    return Result({"answers": answers}, "\n".join(f"{a['query']} = {_answer_text(a)}" for a in answers))
+    lines = [f"{a['query']} = {_answer_text(a)}" for a in answers]
+    return Result({"answers": answers}, "\n".join(lines) + _reader_text(solver))
 
 
 def _open(reference: str, runs: str, **others: Any) -> Any:
@@ -124,6 +127,10 @@ def _open(reference: str, runs: str, **others: Any) -> Any:
 def _answer_text(answer: dict[str, Any]) -> str:
     said = answer["answer"] or "(no answer)"
     return f"{said} (as the judge reads {answer['image']})" if answer["image"] else said
+
+
+def _reader_text(solver: Any) -> str:
+    return f"\n\nThe judge is {_judge_text(solver.judge.score)}." if solver.settings.mode == "text-image" else ""
 
 
 def _lines(path: Path) -> list[str]:
@@ -161,11 +168,7 @@ def _judged(data: dict[str, Any]) -> list[str]:
     """Return who read what was written or was to be read, how well, and how the handwriting compares with real one."""
     found = []
     if "judge" in data:
-        judge = data["judge"]
-        found.append(
-            f"Read by {judge['run']}, which reads {percent(judge['digit_accuracy'])} of {judge['digits']:,} digits "
-            "that it was not trained on."
-        )
+        found.append(f"Read by {_judge_text(data['judge'])}.")
     if "diversity" in data:
         hand = data["diversity"]
         near = "" if hand["nearest"] is None else f", distance to the nearest training digit {hand['nearest']:.2f}"
@@ -176,19 +179,30 @@ def _judged(data: dict[str, Any]) -> list[str]:
     return found
 
 
-def errors_text(errors: dict[str, Any]) -> str:
-    """Return the breakdown of wrong answers (the report's Table 3) as a person reads it."""
+def _judge_text(judge: dict[str, Any]) -> str:
+    between = judge["digit_interval"]
+    return (
+        f"{judge['run']}, which reads {percent(judge['digit_accuracy'])} (95% interval {percent(between['low'])} to "
+        f"{percent(between['high'])}) of {judge['digits']:,} digits that it was not trained on"
+    )
+
+
+def errors_text(data: dict[str, Any]) -> str:
+    """Return the breakdown of wrong answers (the report's Table 3), and why they are wrong, as a person reads it."""
+    errors = data["errors"]
     classes = [
         (name.replace("_", " "), c["wrong"], c["n"], _rate(c["rate"])) for name, c in errors.items() if _is_class(c)
     ]
     misses = [(size, count) for size, count in errors["by_miss"].items()]
-    return "\n\n".join(
-        [
-            table(classes, header=("errors in", "wrong", "of", "rate")),
-            f"carry and borrow are {_rate(errors['carry_or_borrow_share'])} of all errors",
-            table(misses, header=("off by", "answers")),
-        ]
-    )
+    parts = [
+        table(classes, header=("errors in", "wrong", "of", "rate")),
+        f"carry and borrow are {_rate(errors['carry_or_borrow_share'])} of all errors",
+        table(misses, header=("off by", "answers")),
+    ]
+    if "causes" in data:
+        causes = [(CAUSES[name], c["wrong"], c["n"], _rate(c["rate"])) for name, c in data["causes"].items()]
+        parts.append(table(causes, header=("queries with", "wrong", "of", "rate")))
+    return "\n\n".join(parts)
 
 
 def _is_class(entry: Any) -> bool:

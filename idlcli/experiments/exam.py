@@ -48,9 +48,8 @@ def examine(solver: Solver, *, digits_of: str = "") -> dict[str, Any]:
         result |= _about_reading(solver, test, found)
     if hand is not None:
         result["handwriting"] = {"digits": digits_of, "glyphs": int((hand.bank.labels[hand.test] < 10).sum())}
-        if isinstance(test, TextImage):
-            score = judging.score(solver.judge.model, hand.bank, np.flatnonzero(hand.test))
-            result["judge"] = {"run": solver.judge.run.name, **score}
+        score = judging.score(solver.judge.model, hand.bank, np.flatnonzero(hand.test))
+        result["judge"] = judging.told(solver.judge.run, score)
     return {**result, "files": [str(path) for path in _pictures(solver, test, found, other=hand is not None)]}
 
 

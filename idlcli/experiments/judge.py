@@ -1,4 +1,7 @@
-"""The judge: a classifier of glyphs, trained on the train pool and scored on the test pool, which trains nothing."""
+"""The judge: a classifier of glyphs, trained on a train pool and scored on a test pool, which trains nothing.
+
+Its pools are disjoint even where those of the data are shared: how well it reads is known from glyphs it never saw.
+"""
 
 import dataclasses
 import functools
@@ -15,6 +18,7 @@ from idlcli.data.distort import distort
 from idlcli.errors import DataError
 from idlcli.evaluation.arithmetic import cross_entropy, log_softmax
 from idlcli.evaluation.features import ENGINE, Extractor, Progress
+from idlcli.evaluation.intervals import of_share
 from idlcli.experiments import driver
 from idlcli.experiments.answers import predict
 from idlcli.experiments.driver import fingerprint, settings_of
@@ -49,12 +53,10 @@ def slug(settings: JudgeSettings) -> str:
 def prepare(settings: JudgeSettings, *, root: Path | None = None) -> Prepared:
     """Load the data set and part its glyphs."""
     data = arithmetic.load(Path(settings.data))
-    train, test = glyphs.pools(
-        data.bank, kind=data.manifest["pools"], test_share=data.manifest["test_share"], seed=settings.seed
-    )
+    train, test = glyphs.pools(data.bank, kind="disjoint", test_share=data.manifest["test_share"], seed=settings.seed)
     about = {
         "path": settings.data, "kind": "arithmetic", "fingerprint": fingerprint(data.manifest),
-        "alphabet": data.bank.alphabet, "pools": data.manifest["pools"], "digits": data.manifest["digits"]["name"],
+        "alphabet": data.bank.alphabet, "pools": "disjoint", "digits": data.manifest["digits"]["name"],
         "train": int(train.sum()), "test": int(test.sum()),
         "test_sha256": hashlib.sha256(np.flatnonzero(test).tobytes()).hexdigest(),
     }  # fmt: skip
@@ -145,6 +147,16 @@ def score(model: Any, bank: glyphs.Bank, rows: np.ndarray) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def told(run: Run, score: dict[str, Any]) -> dict[str, Any]:
+    """Return what is said of a judge beside all that it reads: its score on glyphs it never saw, with 95% intervals."""
+    digits, share = int(score["digits"]), float(score["digit_accuracy"])
+    low, high = of_share(np.arange(digits) < round(share * digits))
+    return {
+        "run": run.name, "n": int(score["n"]), "accuracy": float(score["accuracy"]),
+        "digits": digits, "digit_accuracy": share, "digit_interval": {"low": low, "high": high, "method": "wilson"},
+    }  # fmt: skip
+
+
 def read(model: Any, images: np.ndarray) -> np.ndarray:
     """Return the logits (N, classes) of glyphs float (N, 28, 28) in [0, 1]."""
     return np.asarray(predict(model, images, batch=PREDICT_BATCH))
@@ -161,10 +173,7 @@ class Judge:
             raise DataError(f"{run.name} is not done.", hint=f"Go on with: idl runs resume {run.name.split('-')[0]}")
         try:
             self.alphabet = str(about["alphabet"])
-            self.score = {
-                "run": run.name, "n": int(metrics["test"]["n"]), "accuracy": float(metrics["test"]["accuracy"]),
-                "digits": int(metrics["test"]["digits"]), "digit_accuracy": float(metrics["test"]["digit_accuracy"]),
-            }  # fmt: skip
+            self.score = told(run, metrics["test"])
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{run.path}: this is not the record of a judge.") from error
 

@@ -52,7 +52,7 @@ class TrainSettings:
         0.0, "Share of the steps over which the learning rate rises from zero.", low=0, high=0.9, group="Training"
     )
     weight_decay: float = setting(
-        0.0, "Decoupled weight decay of all but biases and scales.", low=0, high=100,
+        0.004, "Decoupled weight decay of all but biases and scales.", low=0, high=100,
         only={"optimizer": ("adamw",)}, group="Training",
     )  # fmt: skip
     clip_norm: float = setting(0.0, "Largest norm of the gradient; 0 does not clip.", low=0, high=1e6, group="Training")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 import struct
 from pathlib import Path
@@ -56,7 +57,11 @@ def test_a_written_answer_is_a_picture_in_the_hand_of_the_seed(runs, here, tmp_p
     here("seq2seq", "solve", "writer", "3+4", "--seed", "1", "--out", "other.png")
     assert Path("same.png").read_bytes() == Path(first["image"]).read_bytes()
     assert Path("other.png").read_bytes() != Path("same.png").read_bytes()
-    assert here("seq2seq", "solve", "writer", "3+4").out.startswith((first["answer"], "(no answer)"))
+    said = here("seq2seq", "solve", "writer", "3+4").out
+    assert said.startswith((first["answer"], "(no answer)"))
+    assert re.search(
+        r"The judge is 00001-judge, which reads \S+% \(95% interval \S+% to \S+%\) of [0-9,]+ digits", said
+    )
 
 
 def test_a_query_is_read_in_handwriting_or_from_a_picture(runs, here, built_arithmetic):
@@ -96,6 +101,9 @@ def test_wrong_answers_are_told_apart_by_what_the_judge_misreads(runs, here):
     wrong = round((1 - found["test"]["exact"]) * found["test"]["n"])
     assert causes["misread"]["wrong"] + causes["wrong_sum"]["wrong"] == wrong
     assert found["interval"]["method"] == "bootstrap over digit images"
+    said = here("seq2seq", "eval", "reader", "--judge", "judge").out
+    assert f"a glyph that the judge misreads {causes['misread']['wrong']}" in re.sub(" +", " ", said)
+    assert "Read by 00001-judge, which reads" in said
     for name in ("confusion.png", "misreadings.png", "answers.png"):
         assert f"runs/00002-reader/plots/{name}" in found["files"]
         assert pixels(runs / "00002-reader" / "plots" / name).shape[1] > 100
@@ -114,8 +122,7 @@ def test_other_digits_write_the_test_queries_and_test_the_judge(run, runs, here,
     found = here("seq2seq", "eval", run, "--judge", "judge", "--digits", "other", "--json").data
     assert found["handwriting"] == {"digits": "other", "glyphs": len(new)}, "digits that are known do not count"
     assert (runs / f"0000{2 if run == 'reader' else 3}-{run}" / "plots" / "confusion-other-digits.png").exists()
-    if run == "writer":
-        assert found["judge"]["digits"] == len(new)
+    assert found["judge"]["digits"] == len(new)
     write_idx(tmp_path / "known", known.images[:50], known.labels[:50])
     here("seq2seq", "eval", run, "--judge", "judge", "--digits", "known").refused(3, "known")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,8 +31,11 @@ def settings(built_arithmetic, keras_engine, monkeypatch):
     )  # fmt: skip
 
 
-def test_what_tests_trains_nothing(built_arithmetic):
-    prepared = judge.prepare(JudgeSettings(data=str(built_arithmetic)))
+@pytest.mark.parametrize("pools", ["disjoint", "shared"])
+def test_what_tests_trains_nothing(pools, arithmetic_data):
+    path = arithmetic_data / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pools": pools}))
+    prepared = judge.prepare(JudgeSettings(data=str(arithmetic_data)))
     train = {prepared.bank.images[i].tobytes() for i in prepared.train if prepared.bank.labels[i] != 12}
     test = {prepared.bank.images[i].tobytes() for i in prepared.test if prepared.bank.labels[i] != 12}
     assert train
@@ -102,6 +106,12 @@ def test_a_judge_is_trained_once_for_its_settings_and_its_data(settings, built_a
     manifest = arithmetic_data / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"seed": 0', '"seed": 7'))
     assert obtain(data=str(arithmetic_data)).path != first.path
+
+
+def test_how_well_a_judge_reads_is_told_with_its_doubt():
+    told = judge.told(Run(Path("00001-judge")), {"n": 50, "accuracy": 0.9, "digits": 40, "digit_accuracy": 0.95})
+    assert told["run"] == "00001-judge"
+    assert told["digit_interval"] == pytest.approx({"low": 0.8350, "high": 0.9862, "method": "wilson"}, abs=1e-4)
 
 
 def test_a_judge_reads_whatever_else_is_read_beside_it(settings, built_arithmetic, tmp_path):
