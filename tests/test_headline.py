@@ -24,6 +24,7 @@ OUTCOME = {
          "paper": {"mean": 99.411, "sd": 0.12, "n": 2}, "best": {"mean": 100.0, "sd": 0.0, "n": 2}},
         {"what": "VAE Frechet distance", "report": "1989424.07 - 0.003j", "unit": "", "verdict": "not judged",
          "headline": True, "paper": {"mean": 123.456, "sd": None, "n": 1}, "best": None},
+        {"what": "latents", "report": 64, "unit": "", "verdict": "agrees", "fact": True, "paper": None, "best": None},
         {"what": "not a headline", "report": 1.0, "unit": "", "verdict": "differs", "paper": None, "best": None},
     ],
 }  # fmt: skip
@@ -39,7 +40,7 @@ def test_the_table_has_a_row_a_headline_with_both_recipes(headline):
     assert "| 50-50: Test accuracy | 99.34% | 99.41% ± 0.12% | 100.00% ± 0.00% |" in text
     assert "| VAE Frechet distance | 1989424.07 - 0.003j | 123.5 | – |" in text
     assert "not a headline" not in text
-    assert "0 better, 1 agrees, 1 differs, 1 not judged" in text
+    assert "0 better, 2 agrees (1 of them settings and shapes taken from it), 1 differs, 1 not judged" in text
 
 
 def test_it_goes_between_the_marks_again_and_again(headline):

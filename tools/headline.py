@@ -29,7 +29,9 @@ def block(outcome: dict[str, Any] | None) -> str:
         if cell.get("headline")
     ]
     words = [cell["verdict"] for cell in outcome["cells"]]
-    counts = ", ".join(f"{words.count(word)} {word}" for word in VERDICTS)
+    taken = sum(cell["verdict"] == "agrees" and cell.get("fact", False) for cell in outcome["cells"])
+    about = {"agrees": f" ({taken} of them settings and shapes taken from it)"}
+    counts = ", ".join(f"{words.count(word)} {word}{about.get(word, '')}" for word in VERDICTS)
     seeds = len(outcome["seeds"])
     head = "|  | report | `paper` recipe | `best` recipe |\n| --- | ---: | ---: | ---: |"
     had = f"Mean ± standard deviation over {seeds} seeds" if seeds > 1 else "One seed"

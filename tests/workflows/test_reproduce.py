@@ -56,6 +56,28 @@ def test_a_change_is_an_improvement_seed_by_seed(made):
     assert cells["table6-wrong-change"]["paper"]["mean"] == pytest.approx(50.0), "half as many are wrong"
     assert cells["table6-test-change"]["paper"]["mean"] == pytest.approx(100 * (1 / 0.9905 - 1), abs=1e-2)
     assert cells["table6-test-with"]["best"] is None
+    assert cells["table6-test-change"]["verdict"] == "agrees", "0.96 beside 0.47, where half a point is allowed"
+
+
+@pytest.mark.parametrize(("character", "word"), [(0.9755, "differs"), (1.02, "better")])
+def test_a_change_of_accuracy_is_allowed_no_more_than_an_accuracy(character, word, made):
+    data, _ = made("table6-test", metrics={"text-text-lstm": {"character": character}})
+    assert by_id(data)["table6-test-change"]["verdict"] == word
+
+
+@pytest.mark.parametrize(("carry", "word"), [(0.04, "not judged"), (0.02, "agrees"), (0.06, "differs")])
+def test_rates_of_a_single_run_are_told_apart_only_beyond_what_its_queries_may_bring_about(carry, word, made):
+    data, _ = made("obs-carry", metrics={"text-text-50": {"carry": carry}})
+    claim = by_id(data)["obs-carry"]
+    assert claim["verdict"] == word
+    assert "may be chance" in claim["why"]
+
+
+def test_a_claim_may_be_of_how_far_something_falls(made):
+    claim = by_id(made("obs-vae-slows")[0])["obs-vae-slows"]
+    assert claim["paper"]["mean"] == pytest.approx(0.54)
+    assert claim["than"][0]["what"] == "the fall of loss from epoch 10 to last"
+    assert claim["verdict"] == "agrees"
 
 
 def test_in_a_quick_run_facts_are_judged_and_what_was_trained_is_not(made):
@@ -123,7 +145,7 @@ def test_a_claim_that_does_not_hold_is_said_first_with_its_evidence(made):
     data, place = made("obs-carry,table3", seeds=(0, 1), metrics={"text-text-50": {"carry": 0.09}})
     assert by_id(data)["obs-carry"]["verdict"] == "differs"
     page = reproduction.read_page(place / "index.html")
-    assert page.text.index("Claims that do not hold here") < page.text.index("Table 3")
+    assert page.text.index("What does not hold here") < page.text.index("Table 3")
     assert "9.00% against 4.00%" in page.text
 
 

@@ -93,7 +93,8 @@ def test_the_report_s_last_digit_is_never_finer_than_it_was_written():
 
 
 GAPS = st.lists(
-    st.builds(Gap, value=NUMBERS, margin=st.floats(0, 100), other=st.just("another")), min_size=1, max_size=4
+    st.builds(Gap, value=NUMBERS, chance=st.floats(0, 100), other=st.just("another"), matters=st.floats(0, 100)),
+    min_size=1, max_size=4,
 )  # fmt: skip
 
 
@@ -105,7 +106,18 @@ def test_a_claim_and_its_opposite_are_never_both_borne_out(gaps):
         assert words["lower"] == "differs"
         assert of_claim("not higher", gaps).word == "differs"
         assert of_claim("not lower", gaps).word == "agrees"
-    assert of_claim("not higher", gaps).word != "not judged"
+    if words["higher"] == "differs" and len(gaps) == 1:
+        assert of_claim("not higher", gaps).word == "agrees"
+
+
+def test_that_something_does_not_help_needs_as_much_certainty_as_that_it_does():
+    def word(value, chance):
+        return of_claim("not higher", [Gap(value, chance, "another", matters=0.5)]).word
+
+    assert word(0.0, 0.4) == word(0.4, 0.1) == word(-3.0, 2.0) == "agrees"
+    assert word(0.0, 3.0) == word(0.6, 3.0) == "not judged", "no more than noise"
+    assert word(2.0, 1.0) == "differs"
+    assert word(0.4, None) == "agrees", "one run each: the rule alone says what matters"
 
 
 @given(GAPS, st.randoms())

@@ -5,6 +5,7 @@ The data lie in ``idlcli/reproduction``: ``trainings.toml``, ``rules.toml`` and 
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -26,13 +27,18 @@ FACTS = ("data", "settings", "layers")
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """When a number of ours counts as better than the report's, as the same, or as another; ``because`` says why."""
+    """When a number of ours counts as better than the report's, as the same, or as another; ``because`` says why.
+
+    A difference does not matter up to ``tolerance``, a share ``relative`` of the report's number, or ``root`` times its
+    root, whichever is largest.
+    """
 
     name: str
     because: str
     better: Literal["higher", "lower", ""] = ""
     tolerance: float = 0.0
     relative: float = 0.0
+    root: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Training:
 
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """A number: a metric of a training's runs, or of a data set where there is no ``training``.
+    """A number: a metric of a training's runs, or of a data set where there is no ``training``; or a sum of metrics.
 
     With ``against`` it is the improvement over another training in per cent, ``sign`` -1 where less is better.
     """
@@ -76,6 +82,12 @@ class Quantity:
     def source(self) -> str:
         """What it is read from: ``log``, ``data``, ``settings``, an instrument, or a part of ``metrics.json``."""
         return self.metric.split(".")[0]
+
+    @property
+    def terms(self) -> list[tuple[int, str]]:
+        """The metrics that make it up, ``a + b - c``, each with its sign."""
+        first, *rest = re.split(r" ([+-]) ", self.metric)
+        return [(1, first), *((1 if sign == "+" else -1, key) for sign, key in zip(rest[::2], rest[1::2], strict=True))]
 
 
 @dataclasses.dataclass(frozen=True)

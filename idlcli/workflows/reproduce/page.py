@@ -59,8 +59,10 @@ def _cautions(data: dict[str, Any]) -> list[Block]:
 
 def _counts(data: dict[str, Any]) -> Tiles:
     words = [cell["verdict"] for cell in data["cells"]]
+    taken = sum(cell["verdict"] == "agrees" and cell.get("fact", False) for cell in data["cells"])
     about = {
-        "better": "than the report", "agrees": "with the report", "differs": "from the report",
+        "better": "than the report", "agrees": f"with the report, {taken} of them settings and shapes taken from it",
+        "differs": "from the report",
         "not judged": "pictures, and numbers that cannot be compared",
     }  # fmt: skip
     return Tiles([Tile(str(words.count(word)), word, about[word]) for word in tables.MARKS])
@@ -73,8 +75,13 @@ def _headlines(results: Results) -> list[Table]:
 
 def _refuted(results: Results) -> list[Section]:
     """Return what the report says and what does not hold here, with the evidence."""
-    found = [one for one in results.values() if one["kind"] == "claim" and one["verdict"] == "differs"]
-    return [Section("refuted", "Claims that do not hold here", [tables.claims(found)])] if found else []
+    found = [one for one in results.values() if one["verdict"] == "differs"]
+    claims = [one for one in found if one["kind"] == "claim"]
+    numbers = [one["id"] for one in found if one["kind"] == "cell"]
+    blocks: list[Block] = [tables.claims(claims)] if claims else []
+    if numbers:
+        blocks.append(tables.details("Numbers that are not had here", numbers, results, folded=False))
+    return [Section("refuted", "What does not hold here", blocks)] if blocks else []
 
 
 def _section(section: books.Section, results: Results, place: Path) -> Section:

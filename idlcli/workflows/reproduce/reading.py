@@ -82,11 +82,11 @@ def _only(table: Mapping[str, Any], keys: set[str], what: str) -> None:
 
 
 def _rule(name: str, table: dict[str, Any]) -> Rule:
-    _only(table, {"because", "better", "tolerance", "relative"}, f"rule {name}")
+    _only(table, {"because", "better", "tolerance", "relative", "root"}, f"rule {name}")
     if not table.get("because"):
         raise UsageError(f"rule {name} does not say why (`because`).")
     _known(table.get("better", ""), ("higher", "lower", ""), f"rule {name}: better")
-    for key in ("tolerance", "relative"):
+    for key in ("tolerance", "relative", "root"):
         if not isinstance(table.get(key, 0.0), int | float) or table.get(key, 0.0) < 0:
             raise UsageError(f"rule {name}: {key} must be a number from 0.")
     return Rule(name, **table)
@@ -165,13 +165,16 @@ class _Reader:
         return Table(table["id"], table["caption"], table.get("about", ""), columns, rows, places), cells
 
     def cell(self, told: Mapping[str, Any], what: str) -> Cell:
-        """Return a cell; where it is a change, its rule says which way is better and `change` judges it."""
+        """Return a cell; where it is a change, its rule says which way is better.
+
+        A change of what is given in points is judged by its own rule, of what is a loss or a count by `change`.
+        """
         rule = self.rule(told)
         quantity = self.quantity(told, sign=-1 if rule.better == "lower" else 1)
-        if quantity.against:
-            rule = self.rules["change"]
-        else:
+        if not quantity.against:
             _in_points(rule, quantity, told["id"])
+        elif not rule.tolerance:
+            rule = self.rules["change"]
         report = told.get("report")
         if report is not None and not isinstance(report, int | float | str):
             raise UsageError(f"{told['id']}: report must be a number or text.")
@@ -218,9 +221,10 @@ class _Reader:
         for name in filter(None, (training, against)):
             _known(name, self.trainings, f"{what}: training")
         allowed = SOURCES[self.trainings[training].sides["paper"].command.split()[0]] if training else ("data",)
-        for key in metric.split(" + "):
+        quantity = Quantity(metric, told.get("unit", ""), training, data, against, sign)
+        for _, key in quantity.terms:
             _known(key.split(".")[0], allowed, f"{what}: metric {shorten(key)}")
-        return Quantity(metric, told.get("unit", ""), training, data, against, sign)
+        return quantity
 
 
 def _in_points(rule: Rule, quantity: Quantity, what: str) -> None:

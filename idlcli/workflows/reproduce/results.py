@@ -1,12 +1,14 @@
 """Finished runs to what is said of each entry: our numbers on both sides, the difference, the verdict, the command."""
 
+import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from idlcli.errors import IdlError, Interrupted
 from idlcli.report.words import ERRORS, name_of
 from idlcli.workflows.reproduce import figures, instruments, plan, verdicts
-from idlcli.workflows.reproduce.book import FACTS, Cell, Claim, Entry, Quantity, Rule, Value
+from idlcli.workflows.reproduce.book import FACTS, UNITS, Cell, Claim, Entry, Quantity, Rule, Value
 from idlcli.workflows.reproduce.shop import Shop
 from idlcli.workflows.reproduce.verdicts import Gap, not_judged
 from idlcli.workflows.sweep_table import spread
@@ -57,7 +59,7 @@ def _cell(cell: Cell, shop: Shop) -> dict[str, Any]:
     return {
         "report": cell.report, "unit": "%" if told.against else told.unit, "paper": found.get("paper"),
         "best": found.get("best"), "difference": _difference(cell.report, mean), "verdict": verdict,
-        "headline": cell.headline, "command": _command(shop, trainings, told),
+        "headline": cell.headline, "fact": cell.rule.name == "same", "command": _command(shop, trainings, told),
         "seconds": shop.seconds(trainings, "paper"),
     }  # fmt: skip
 
@@ -97,7 +99,8 @@ def _claim(claim: Claim, shop: Shop) -> dict[str, Any]:
         is_same = other.training == told.training
         name = _spoken(other.metric) if is_same else shop.book.trainings[other.training].what
         others.append({"what": name, "mean": None, **(_spread(list(right.values())) or {})})
-        gaps.append(_gap(left, right, is_same=is_same, rule=claim.rule, name=name))
+        error = math.hypot(*(_error(one, shop) for one in (told, other))) if is_same else 0.0
+        gaps.append(_gap(left, right, is_same=is_same, rule=claim.rule, name=name, error=error))
     known = [gap for gap in gaps if gap is not None]
     verdict = verdicts.of_claim(claim.relation, known) if len(known) == len(gaps) else not_judged("a run is missing")
     if shop.order.scale == "quick" and told.training and told.source not in FACTS:
@@ -109,14 +112,33 @@ def _claim(claim: Claim, shop: Shop) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _gap(left: Mapping[int, Value], right: Mapping[int, Value], *, is_same: bool, rule: Rule, name: str) -> Gap | None:
+def _error(told: Quantity, shop: Shop) -> float:
+    """Return the standard error of a count or a rate of errors in the first seed's run, of anything else nothing.
+
+    One error is added, so that none is not certainty.
+    """
+    seed = shop.order.seeds[0]
+    value = shop.value(told, "paper", seed)
+    if told.source != "errors" or not isinstance(value, int | float):
+        return 0.0
+    if not told.metric.endswith(".rate"):
+        return math.sqrt(value + 1)
+    n = shop.value(dataclasses.replace(told, metric=f"{told.metric.removesuffix('rate')}n", unit=""), "paper", seed)
+    scale = UNITS[told.unit](1.0)
+    share = (value / scale * float(n or 0) + 1) / (float(n or 0) + 2)
+    return scale * math.sqrt(share * (1 - share) / (float(n or 0) + 2))
+
+
+def _gap(
+    left: Mapping[int, Value], right: Mapping[int, Value], *, is_same: bool, rule: Rule, name: str, error: float
+) -> Gap | None:
     """Return the gap of two quantities by seed: of the same runs seed by seed, else of the means."""
     seeds = sorted(set(left) & set(right))
     if not left or not right or (is_same and not seeds):
         return None
     if is_same:
         one, two = ([float(values[seed]) for seed in seeds] for values in (left, right))
-        return verdicts.gap_within_runs(one, two, rule=rule, name=name)
+        return verdicts.gap_within_runs(one, two, rule=rule, name=name, error=error)
     one, two = ([float(value) for value in values.values()] for values in (left, right))
     return verdicts.gap_between_runs(one, two, rule=rule, name=name)
 
@@ -124,6 +146,9 @@ def _gap(left: Mapping[int, Value], right: Mapping[int, Value], *, is_same: bool
 def _spoken(metric: str) -> str:
     """Return what a person calls a metric that another one of the same run is held against."""
     parts = metric.split(".")
+    if " - " in metric:
+        start, end = (key.split(".") for key in metric.split(" - "))
+        return f"the fall of {name_of(start[2])} from epoch {start[1]} to {end[1]}"
     if parts[0] == "log":
         return f"{name_of(parts[2])} after the {parts[1]} epoch"
     if parts[:2] == ["errors", "by_miss"]:

@@ -36,19 +36,19 @@ class Shop:
 
     def value(self, quantity: Quantity, side: SideName, seed: int) -> Value | None:
         """Return a quantity of one seed's run in its unit, or None where the run is not there or does not say it."""
-        one = self._metric(quantity.training, quantity.metric, side, seed)
+        one = self._metric(quantity.training, quantity.terms, side, seed)
         if quantity.against:
-            other = self._metric(quantity.against, quantity.metric, side, seed)
+            other = self._metric(quantity.against, quantity.terms, side, seed)
             if not isinstance(one, int | float) or not isinstance(other, int | float) or not other:
                 return None
             return quantity.sign * 100 * (one - other) / other
         return UNITS[quantity.unit](float(one)) if isinstance(one, int | float) else one
 
-    def _metric(self, training: str, metric: str, side: SideName, seed: int) -> Value | None:
-        parts = [self._one(training, key, side, seed) for key in metric.split(" + ")]
+    def _metric(self, training: str, terms: list[tuple[int, str]], side: SideName, seed: int) -> Value | None:
+        parts = [(sign, self._one(training, key, side, seed)) for sign, key in terms]
         if len(parts) == 1:
-            return parts[0]
-        measured = [part for part in parts if isinstance(part, int | float)]
+            return parts[0][1]
+        measured = [sign * part for sign, part in parts if isinstance(part, int | float)]
         return sum(measured) if len(measured) == len(parts) else None
 
     def _one(self, training: str, key: str, side: SideName, seed: int) -> Value | None:
@@ -62,6 +62,8 @@ class Shop:
         if source == "log":
             which, _, name = rest.partition(".")
             rows = [row for row in run.log() if name in row]
+            if which.isdecimal():
+                rows = [row for row in rows if row["epoch"] == int(which)]
             return float(rows[0 if which == "first" else -1][name]) if rows else None
         if not instruments.is_instrument(source):
             return numbers(run.metrics() or {}).get(key)

@@ -11,6 +11,8 @@ from idlcli.workflows.sweep_table import spread
 
 Word = Literal["better", "agrees", "differs", "not judged"]
 CONFIDENCE = 0.95
+NORMAL = 1.96
+"""Standard errors either side that hold as much of a normal distribution."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,11 +25,20 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True)
 class Gap:
-    """How much larger one quantity is than another, the ``margin`` within which they are one, and the other's name."""
+    """How much larger one quantity is than another, what of that may be ``chance``, and the other's name.
+
+    ``matters`` is the least difference that matters; ``chance`` is None where one run each cannot say.
+    """
 
     value: float
-    margin: float | None
+    chance: float | None
     other: str
+    matters: float = 0.0
+
+    @property
+    def margin(self) -> float:
+        """Within which the two are one."""
+        return max(self.matters, self.chance or 0.0)
 
 
 def not_judged(why: str) -> Verdict:
@@ -61,12 +72,16 @@ def margin(report: float, found: dict[str, Any], rule: Rule) -> tuple[float, str
     It is the largest of the rule's tolerance, half a unit of the report's last digit, and the difference that one
     more run may show from the spread over the seeds.
     """
-    told = max(rule.tolerance, rule.relative * abs(report))
-    parts = [(told, rule.because), (rounding(report), "the report's last digit")]
+    parts = [(allowance(report, rule), rule.because), (rounding(report), "the report's last digit")]
     if found["n"] > 1:
         n, sd = found["n"], found["sd"]
         parts.append((student(n - 1) * sd * math.sqrt(1 + 1 / n), f"what one more run may show, from {n} seeds"))
     return max(parts, key=lambda part: part[0])
+
+
+def allowance(value: float, rule: Rule) -> float:
+    """Return the difference from a value that does not matter by a rule."""
+    return max(rule.tolerance, rule.relative * abs(value), rule.root * math.sqrt(abs(value)))
 
 
 def rounding(value: float) -> float:
@@ -83,43 +98,48 @@ def student(freedom: int) -> float:
 
 
 def gap_between_runs(one: Sequence[float], other: Sequence[float], *, rule: Rule, name: str) -> Gap:
-    """Return the gap of two trainings' means; with one run of either only the rule can say what is one."""
+    """Return the gap of two trainings' means; of one run of either only the rule can say what matters."""
     first, second = spread(one), spread(other)
-    margin = max(rule.tolerance, rule.relative * abs(second["mean"])) or None
-    n = min(len(one), len(other))
+    chance, n = None, min(len(one), len(other))
     if n > 1:
         error = math.sqrt(first["sd"] ** 2 / first["n"] + second["sd"] ** 2 / second["n"])
-        margin = max(margin or 0.0, student(n - 1) * error)
-    return Gap(first["mean"] - second["mean"], margin, name)
+        chance = student(n - 1) * error
+    return Gap(first["mean"] - second["mean"], chance, name, allowance(second["mean"], rule))
 
 
-def gap_within_runs(one: Sequence[float], other: Sequence[float], *, rule: Rule, name: str) -> Gap:
-    """Return the mean gap of two metrics of the same runs, seed by seed."""
+def gap_within_runs(
+    one: Sequence[float], other: Sequence[float], *, rule: Rule, name: str, error: float = 0.0
+) -> Gap:  # fmt: skip
+    """Return the mean gap of two metrics of the same runs, seed by seed.
+
+    ``error`` is the standard error of the gap in one run, where that run is of examples that were drawn.
+    """
     found = spread([a - b for a, b in zip(one, other, strict=True)])
-    error = student(found["n"] - 1) * found["sd"] / math.sqrt(found["n"]) if found["n"] > 1 else 0.0
-    return Gap(found["mean"], max(rule.tolerance, error), name)
+    n = found["n"]
+    chance = student(n - 1) * found["sd"] / math.sqrt(n) if n > 1 else NORMAL * error
+    return Gap(found["mean"], chance, name, rule.tolerance)
 
 
 def of_claim(relation: str, gaps: Sequence[Gap]) -> Verdict:
     """Return whether a claim holds: one clear gap the other way refutes it, all must be clear to bear it out.
 
-    That something is `not higher` is borne out unless it clearly is.
+    That something is `not higher` is borne out where no more than what matters can be hidden in chance.
     """
-    if any(gap.margin is None for gap in gaps):
+    if any(gap.chance is None and not gap.matters for gap in gaps):
         return not_judged("of one run each the spread is not known")
     up = 1 if relation.endswith("higher") else -1
     said = "; ".join(_said(gap) for gap in gaps)
-    with_it = [up * gap.value > (gap.margin or 0.0) for gap in gaps]
-    against = [up * gap.value < -(gap.margin or 0.0) for gap in gaps]
+    with_it = [up * gap.value > gap.margin for gap in gaps]
+    against = [up * gap.value < -gap.margin for gap in gaps]
     if relation.startswith("not "):
-        return Verdict("differs" if any(with_it) else "agrees", said)
+        against, with_it = with_it, [up * gap.value + (gap.chance or 0.0) <= gap.matters for gap in gaps]
     if any(against):
         return Verdict("differs", said)
     return Verdict("agrees", said) if all(with_it) else not_judged(f"too close to call: {said}")
 
 
 def _said(gap: Gap) -> str:
-    chance = f" (up to {spelt(gap.margin)} may be chance)" if gap.margin else ""
+    chance = f" (up to {spelt(gap.chance)} may be chance)" if gap.chance else ""
     return f"{_signed(gap.value)} beside {gap.other}{chance}"
 
 
