@@ -82,7 +82,7 @@ def test_every_metric_is_one_that_a_run_of_its_kind_has(finished_run, written_ru
                 continue
             settings = planned(BOOK, told.training, "paper", 0, order()).settings
             kind = getattr(settings, "mode", BOOK.trainings[told.training].sides["paper"].command.split()[0])
-            for key in told.metric.split(" + "):
+            for _, key in told.terms:
                 checked.add((kind, key))
     for kind, key in sorted(checked):
         source, _, rest = key.partition(".")
