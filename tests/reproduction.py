@@ -80,6 +80,8 @@ def prepare(place, arithmetic, faces, patch):
                 if taken is not None:
                     taken.append((name, run.name))
                 picture(file)
+                if name == "map":
+                    file.with_suffix(".html").write_text(f"<title>{run.name}</title><p>It answers to the mouse.</p>")
                 return TAKEN.get(name, {})
 
             return take

@@ -113,6 +113,14 @@ def test_figures_are_drawn_from_runs_and_missing_ones_say_why(made):
     assert cells["figure12"]["command"].endswith("idl viz model text-text-50-paper-s0")
 
 
+def test_a_map_is_framed_so_that_it_answers_to_the_mouse(made):
+    data, place = made("figure4,figure8")
+    assert [cell["pages"] for cell in data["cells"]] == [["figures/figure4.html"], ["figures/figure8.html"]]
+    html = (place / "index.html").read_text()
+    assert html.count("<iframe") == html.count("It answers to the mouse.") == 2
+    assert "which answers to the mouse" in (place / "reproduce.md").read_text()
+
+
 def test_a_failed_training_is_reported_with_all_the_rest(made, tmp_path):
     with pytest.raises(RunFailed, match="of 6 trainings failed") as caught:
         made("table2", fail=("text-text-25",), catch=False)
@@ -138,7 +146,7 @@ def test_every_entry_of_the_report_comes_out_once_and_fits_the_contract(made, en
     for cell in data["cells"]:
         assert cell["what"] in page.text, cell["id"]
     markdown = (place / "reproduce.md").read_text()
-    assert markdown.count("](./figures/") == len(list((place / "figures").iterdir()))
+    assert markdown.count("](./figures/") == len(list((place / "figures").glob("*.png")))
 
 
 def test_a_claim_that_does_not_hold_is_said_first_with_its_evidence(made):

@@ -9,7 +9,10 @@ from idlcli.workflows.reproduce.shop import Shop
 
 
 def draw(figure: Figure, shop: Shop) -> dict[str, Any]:
-    """Draw a figure into ``figures`` and return its part of the result: files, captions, what to type, or why not."""
+    """Draw a figure into ``figures`` and return its part of the result, or why it was not drawn.
+
+    That part has ``files``, their ``captions``, ``pages`` that answer to the mouse, and the ``command`` for the same.
+    """
     seed = shop.order.seeds[0]
     wanted = [
         (name, side) for side in figure.sides for name in figure.trainings if side in shop.book.trainings[name].sides
@@ -45,4 +48,5 @@ def draw(figure: Figure, shop: Shop) -> dict[str, Any]:
         "why": "a picture: look at it", "command": " && ".join(dict.fromkeys(lines)),
         "seconds": shop.seconds(figure.trainings, "paper"), "files": [f"figures/{file.name}" for file in files],
         "captions": captions,
+        "pages": [f"figures/{page.name}" for page in map(instruments.page_of, files) if page.exists()],
     }  # fmt: skip

@@ -56,7 +56,7 @@ def _fid(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
 def _map(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
     data = None if run.kind == "gan" else str(bench.data["faces"])
     found = maps.draw(
-        reference=str(run.path), data=data, space="latent", out=out, html=None, perplexity=30, label=None,
+        reference=str(run.path), data=data, space="latent", out=out, html=page_of(out), perplexity=30, label=None,
         conditions=bench.conditions, progress=lambda what: lambda done, total: None,
     )  # fmt: skip
     likeness = found["likeness"]
@@ -150,10 +150,17 @@ def command(name: str, run: str, bench: Bench) -> str:
     return f"idl {words}{count}".format(run=run, faces=bench.data.get("faces", ""))
 
 
+def page_of(picture: Path) -> Path:
+    """Return where the page is that answers to the mouse, of a picture that has one."""
+    return picture.with_suffix(".html")
+
+
 def copy(picture: Path, out: Path) -> None:
-    """Put a picture among the figures."""
+    """Put a picture among the figures, and its page if it has one."""
     make_directory(out.parent)
     shutil.copyfile(picture, out)
+    if page_of(picture).exists():
+        shutil.copyfile(page_of(picture), page_of(out))
 
 
 def is_instrument(source: str) -> bool:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from idlcli.errors import DataError
+from idlcli.files import read_bytes
 from idlcli.report import pictures
-from idlcli.report.content import Block, Cell, Content, Gallery, Notes, Section, Table, Tile, Tiles, Words
+from idlcli.report.content import Block, Cell, Content, Gallery, Insert, Notes, Section, Table, Tile, Tiles, Words
 from idlcli.report.content import cell as cell_of
 from idlcli.report.markup import clean
 from idlcli.report.words import duration
+from idlcli.report.write import LARGEST_INSERT
 from idlcli.workflows.reproduce import book as books
 from idlcli.workflows.reproduce import tables
 from idlcli.workflows.reproduce.tables import Results
@@ -114,7 +116,10 @@ def _figures(found: Sequence[dict[str, Any]], place: Path) -> list[Block]:
     blocks: list[Block] = []
     missing = []
     shown = []
+    framed: list[Block] = []
     for one in found:
+        for file in one.get("pages", ()):
+            framed.append(Insert(one["what"], read_bytes(place / file, limit=LARGEST_INSERT).decode(errors="replace")))
         for file, caption in zip(one.get("files", ()), one.get("captions", ()), strict=True):
             try:
                 shown.append(pictures.read(place / file, inside=place, caption=". ".join([caption, *one["notes"]])))
@@ -123,7 +128,7 @@ def _figures(found: Sequence[dict[str, Any]], place: Path) -> list[Block]:
         if not one.get("files"):
             missing.append(f"{one['what']}: {one['why']}.")
     if shown:
-        blocks.append(Gallery(TAG, shown))
+        blocks += [Gallery(TAG, shown), *framed]
         blocks.append(tables.commands("What draws these figures", [one for one in found if one.get("files")]))
     if missing:
         blocks.append(Notes(missing))
