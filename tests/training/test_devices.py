@@ -202,19 +202,33 @@ def test_the_losses_of_two_devices_are_those_of_one(alone, idl, built_arithmetic
     assert Run(run).config()["settings"]["devices"] == 2
 
 
+SMALL = ("--backend", "jax", "--epochs", "2", "--batch-size", "4", "--eval-every", "1", "--json")
+FACES = ("--augment", "flip", "--width", "2")
+TRAINERS = {
+    "gan": ("gan", "train", *SMALL, *FACES, "--latent", "4", "--discriminator-width", "2"),
+    "vae": ("vae", "train", *SMALL, *FACES, "--latent", "4", "--depth", "2"),
+    "cae": ("cae", "train", *SMALL, *FACES, "--codes", "4", "--depth", "2"),
+    "judge": ("judge", "train", *SMALL, "--width", "2", "--steps-per-epoch", "3"),
+    "image-text": ("seq2seq", "train", *SMALL, "--mode", "image-text", "--units", "4", "--steps-per-epoch", "3"),
+    "text-image": ("seq2seq", "train", *SMALL, "--mode", "text-image", "--units", "4", "--steps-per-epoch", "3"),
+}
+
+
 @pytest.mark.engine
 @only_jax
-def test_a_model_with_losses_of_its_own_is_spread_too(idl, built_faces, tmp_path):
-    words = (
-        "gan", "train", "--data", built_faces, "--backend", "jax", "--epochs", "2", "--latent", "4", "--width", "2",
-        "--discriminator-width", "2", "--batch-size", "4", "--json",
-    )  # fmt: skip
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_trainer_is_spread_over_devices(trainer, idl, built_faces, built_arithmetic, written_runs, tmp_path):
+    words = TRAINERS[trainer]
+    data = built_faces if words[0] in ("gan", "vae", "cae") else built_arithmetic
+    if trainer == "text-image":
+        words = (*words, "--judge", str(next(written_runs.glob("*-judge"))))
     logs = []
     for devices_ in ("1", "2"):
-        idl(*words, "--devices", devices_, "--runs", devices_).data  # noqa: B018
+        idl(*words, "--data", data, "--devices", devices_, "--runs", devices_).data  # noqa: B018
         (run,) = (tmp_path / devices_).glob("0*")
-        logs.append([[row["d_loss"], row["g_loss"]] for row in Run(run).log()])
-    assert np.abs(np.subtract(*logs)).max() < 1e-5
+        logs.append([[row[key] for key in sorted(row) if key != "seconds"] for row in Run(run).log()])
+    assert np.allclose(*logs, rtol=1e-5, atol=1e-5)
+    assert np.shape(logs)[1] == 2
 
 
 @pytest.mark.engine
