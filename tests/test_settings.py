@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from idlcli.errors import UsageError
 from idlcli.settings import COMMANDS, RUN_KINDS, Seq2seqSettings
 from idlcli.settings.fields import as_dict, fields_of, from_dict, setting, shorten
-from idlcli.settings.resolve import applicable, check_environ, did_you_mean, find_recipe, resolve
+from idlcli.settings.resolve import applicable, check_environ, did_you_mean, find_recipe, recipes, resolve
 
 ANYTHING = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary()
@@ -144,6 +144,33 @@ def test_a_recipe_is_found_by_short_and_full_name_and_an_empty_one_is_none():
     for name in ("", "nothing", "../paper", "seq2seq"):
         with pytest.raises(UsageError, match="ecipe"):
             resolve(Seq2seqSettings, command="seq2seq train", flags={}, environ={}, recipe=name)
+
+
+def chosen_over_recipes():
+    """Every choice that other settings depend on and that always applies, but the mode, which chooses the recipe."""
+    for name in recipes():
+        fields = fields_of(COMMANDS[f"{name.split('-')[0]} train"])
+        leading = {other for field in fields.values() for other in field.only if not fields[other].only}
+        for other in sorted(leading - {"mode"}):
+            for value in fields[other].choices:
+                yield pytest.param(name, other, value, id=f"{name}-{other}-{value}")
+
+
+@pytest.mark.parametrize(("name", "other", "value"), list(chosen_over_recipes()))
+def test_what_a_recipe_sets_gives_way_to_what_is_asked_for_over_it(name, other, value):
+    """Nobody can take a setting out of a recipe, so none may stand in the way of a flag."""
+    command = f"{name.split('-')[0]} train"
+    found = resolve(COMMANDS[command], command=command, flags={other: value}, environ={}, recipe=name)
+    assert getattr(found.settings, other) == value
+    for key, field in fields_of(COMMANDS[command]).items():
+        if not field.applies(vars(found.settings)):
+            assert found.origins[key] == "default", key
+
+
+def test_what_was_asked_for_and_means_nothing_is_refused_beside_a_recipe_too():
+    for flags in ({"augment": "flip", "rotation": 3.0}, {"rotation": 3.0, "augment": "off"}):
+        with pytest.raises(UsageError, match="--rotation does not apply"):
+            resolve(COMMANDS["vae train"], command="vae train", flags=flags, environ={}, recipe="paper")
 
 
 def test_settings_that_mean_nothing_are_not_kept():

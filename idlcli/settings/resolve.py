@@ -37,8 +37,9 @@ def resolve(
     """Return the settings of ``command`` from every place that may set them.
 
     ``flags`` holds the options given on the command line by field name; ``places`` holds computed defaults
-    (value, origin), such as where data lies. Raises :class:`UsageError` for an unknown key or variable, a value
-    out of range, and a setting that means nothing beside the others.
+    (value, origin), such as where data lies. What a recipe sets is left out where it means nothing beside what was
+    asked for over it. Raises :class:`UsageError` for an unknown key or variable, a value out of range, and a setting
+    that means nothing beside the others.
     """
     fields = fields_of(kind)
     values: dict[str, Any] = {name: field.default for name, field in fields.items()}
@@ -62,6 +63,7 @@ def resolve(
     take(from_environ, "environment")
     origins.update(variables)
     take(from_flags, "flag")
+    _leave_out(fields, values, origins)
     _check_applies(fields, values, origins)
     return Resolved(kind(**values), origins)
 
@@ -95,6 +97,16 @@ def check_environ(environ: Mapping[str, str], *, kinds: tuple[type, ...]) -> Non
     for variable in given:
         if variable not in known:
             raise UsageError(f"Unknown environment variable {shorten(variable)}.", hint=did_you_mean(variable, known))
+
+
+def _leave_out(fields: Mapping[str, Field], values: dict[str, Any], origins: dict[str, str]) -> None:
+    """Set back what a recipe sets and what means nothing beside what was asked for over the recipe."""
+    for name, field in fields.items():
+        over = [
+            other for other in field.only if origins[other] != "default" and not origins[other].startswith("recipe ")
+        ]
+        if origins[name].startswith("recipe ") and any(values[other] not in field.only[other] for other in over):
+            values[name], origins[name] = field.default, "default"
 
 
 def _check_applies(fields: Mapping[str, Field], values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
