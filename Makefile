@@ -19,7 +19,8 @@ MNIST  ?=
 
 # `make models MODELS=gan-best SEEDS=0`; of other faces: NAME=anime DATA=data/anime FLOOR=8.85 (2,048 other real faces).
 MODELS ?= gan-best,vae-best,cae-best
-SEEDS  ?= 0,1,2
+# Seed 0 chose the recipes of faces, so others score them.
+SEEDS  ?= 1,2,3
 NAME   ?= cartoons
 DATA   ?= data/faces
 FLOOR  ?= 2.1

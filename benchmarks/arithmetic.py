@@ -100,7 +100,7 @@ def scores(found: dict[str, Any]) -> dict[str, Any]:
     row = {"exact": test["exact"], "character": test["character"], "n": test["n"]}
     row |= {key: found["interval"][key] for key in ("low", "high")}
     if "diversity" in found:
-        row |= {"spread": found["diversity"]["spread"], "sharpness": found["diversity"]["sharpness"]}
+        row |= {key: found["diversity"][key] for key in ("spread", "sharpness", "nearest", "kid")}
         row |= {"judge": found["judge"]["digit_accuracy"]}
     return row
 

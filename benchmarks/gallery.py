@@ -21,6 +21,7 @@ DRAWN = (
     ("gan-best", "map", "viz tsne {run} --space latent", "t-SNE of its latent vectors, each with its face"),
     ("gan-best", "curves", "viz curves {run}", "Its losses; dashed on held-out faces"),
     ("vae-best", "samples", "vae sample {run} --count 64", "Faces of the VAE, codes from N(0, I)"),
+    ("vae-paper", "samples", "vae sample {run} --count 64", "For comparison, the faces of the paper VAE"),
     ("vae-best", "walk", "vae interpolate {run} --seeds 0-5 --steps 6", "Walks between its codes"),
     ("vae-best", "curves", "viz curves {run}", "What it loses"),
 )
@@ -54,7 +55,7 @@ def main() -> None:
     told = []
     for model, what, command, caption in DRAWN + (() if given.generated else OF_THE_SET):
         if run := work.first_run(model, results["rows"]):
-            path = PICTURES / f"{given.name}-{model.partition('-')[0]}-{what}.png"
+            path = PICTURES / f"{given.name}-{model.removesuffix('-best')}-{what}.png"
             idl(*command.format(run=run).split(), "--runs", work.runs, "--out", path)
             told.append(f"{caption}: `idl {command.format(run='RUN')}`\n\n![{caption}](pictures/{path.name})\n")
     land({PAGE: inserted(PAGE, {mark: "\n".join(told)})})

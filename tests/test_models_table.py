@@ -25,6 +25,19 @@ def test_page_and_results_say_the_same(benchmark):
     assert models.PAGE.read_text("utf-8") == made, "make it again: make models"
 
 
+def test_page_and_measured_proposals_say_the_same(benchmark):
+    proposals = benchmark("proposals", "proposals")
+    rows = json.loads(proposals.RESULTS.read_text("utf-8")) if proposals.RESULTS.exists() else None
+    made = proposals.inserted(proposals.PAGE, {proposals.MARK: proposals.table(rows) if rows else ""})
+    assert proposals.PAGE.read_text("utf-8") == made, "make it again: benchmarks/proposals.py"
+
+
+def test_a_line_a_proposal(benchmark):
+    rows = [{"setting": "base", "bound": [0.51, 0.53], "alive": [60, 62], "frechet": [200.0, 210.0]}]
+    (line,) = benchmark("proposals", "proposals").table(rows).splitlines()[2:]
+    assert line == "| base | 0.5200 ± 0.0141 | 61 ± 1 | 205 ± 7.1 |"
+
+
 def test_a_line_a_model_with_the_spread_over_its_seeds(models):
     gan, cae = models.table(ROWS).splitlines()[2:]
     scores = "| 92 ± 2.8 | 21 ± 1.4 | 0.55 ± 0.071 | 0.75 ± 0.071 | – | 31 ± 1.4 | none | tensorflow, cores: 1 |"
