@@ -36,7 +36,7 @@ WIDTH = 1280
 class Curve:
     """What grows: at each size an `idl` command (or ``-c`` and Python) is run after ``before``.
 
-    ``seconds`` reads the time that is meant, where that is not the whole process's.
+    ``seconds`` reads the time that is meant, where that is not the whole process's; ``why`` says how it must grow.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Curve:
     argv: Callable[[int, Path], list[object]]
     before: Callable[[int], None] = lambda size: None
     seconds: Callable[[Path], float] | None = None
+    why: str = ""
 
 
 def curves() -> list[Curve]:
@@ -53,22 +54,34 @@ def curves() -> list[Curve]:
         Curve(
             "build", "draw and build cartoons", "faces", FACES,
             lambda n, out: ["data", "build", "faces", "--count", n, "--out", faces_of(n), "--overwrite"],
+            why="linear, memory flat: each face is drawn and written by itself",
         ),
-        Curve("vae", "an epoch of a small VAE", "faces", FACES, vae, seconds=second_epoch),
-        Curve("tsne", "map features by t-SNE", "rows", (1000, 4000, 16_000), tsne, lambda n: features(n, 0)),
+        Curve(
+            "vae", "an epoch of a small VAE", "faces", FACES, vae, seconds=second_epoch,
+            why="linear, memory flat: batches are read from the disk",
+        ),
+        Curve(
+            "tsne", "map features by t-SNE", "rows", (1000, 4000, 16_000), tsne, lambda n: features(n, 0),
+            why="a little over linear: Barnes-Hut's n log n a step; what is kept is each row's 90 nearest, which are "
+            "looked for among all rows, quadratic but a small part",
+        ),
         Curve(
             "fid", "Frechet distance of features, with its interval", "rows", FACES,
             lambda n, out: ["eval", "fid", features_of(n, 0), features_of(n, 1)],
             lambda n: [features(n, seed) for seed in (0, 1)] and None,
+            why="linear beyond the decomposition of 1,280 x 1,280 covariances, which does not grow; memory is that of "
+            "both sets of features",
         ),
         Curve(
             "queries", "build queries, operands of one to three digits", "queries", (200, 20_000, 2_000_000),
             lambda n, out: ["data", "build", "arithmetic", "--max", largest(n), "--out", queries_of(n), "--overwrite"],
+            why="linear, memory too: all queries are made at once",
         ),
         Curve("steps", "100 steps of the column model on them", "queries", (200, 20_000, 2_000_000), steps,
-              seconds=second_epoch),
+              seconds=second_epoch, why="with the digits of an operand (one to three), not with the queries: a step "
+              "is 128 of them"),
         Curve("arithmetic", "the whole training: two epochs, every query answered", "queries",
-              (200, 20_000, 2_000_000), steps),
+              (200, 20_000, 2_000_000), steps, why="linear: every query is answered at the end"),
     ]  # fmt: skip
 
 
@@ -194,7 +207,11 @@ def of(points: list[dict[str, Any]], curve: Curve) -> list[dict[str, Any]]:
 
 def page(table: str) -> str:
     about = (__doc__ or "").split("\n\n")[2].replace("\n", " ")
-    return f"# Cost against size\n\nMade by `make growth`; not written by hand. {about}\n\n{table}\n\n![](growth.svg)\n"
+    expected = "\n".join(f"- {curve.what[0].upper()}{curve.what[1:]}: {curve.why}." for curve in curves())
+    return (
+        f"# Cost against size\n\nMade by `make growth`; not written by hand. {about}\n\n{table}\n\n![](growth.svg)\n\n"
+        f"How each must grow, by what it does:\n\n{expected}\n"
+    )
 
 
 def draw(points: list[dict[str, Any]], path: Path) -> None:

@@ -8,7 +8,8 @@ HEAD = """# Against what you would use instead
 
 Made by `make bench` from `benchmarks/results.json`; not written by hand. Each row is `idl` and a peer doing the same
 thing on the same machine, in turns (ours, peer, ours, peer, ...); figures are medians. Peers are written as their own
-documentation writes them, in `benchmarks/`, and are given the same number of threads. A ratio is ours / peer.
+documentation writes them, in `benchmarks/`, and are given the same number of threads. A ratio is ours / peer. In
+brackets are the least and the most of the turns.
 """
 
 
@@ -18,8 +19,8 @@ def render(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         about = row["conditions"]
         lines.append(
-            f"| [{about['what']}](#{row['pair']}) | {figure(row['ours'], about['unit'])} | "
-            f"{figure(row['peer'], about['unit'])} | {row['ratio']:.2f} | {aim(row)} | {verdict(row)} |"
+            f"| [{about['what']}](#{row['pair']}) | {with_range(row, 'ours')} | {with_range(row, 'peer')} | "
+            f"{row['ratio']:.2f} | {aim(row)} | {verdict(row)} |"
         )
     missed = [row for row in rows if not row["met"]]
     lines += ["", "## What was missed", ""]
@@ -45,6 +46,12 @@ def section(row: dict[str, Any]) -> list[str]:
     lines += ["", f"Faces: {about['faces']}. Measured on:", ""]
     lines += ["- " + ", ".join(f"{key} {value}" for key, value in machine.items()) for machine in about["machine"]]
     return lines
+
+
+def with_range(row: dict[str, Any], side: str) -> str:
+    """The median of a side with the least and the most of its turns."""
+    values = [turn["value"] for turn in row["conditions"]["turns"][side]]
+    return f"{figure(row[side], row['conditions']['unit'])} ({min(values):.3g} to {max(values):.3g})"
 
 
 def notes(note: dict[str, Any]) -> str:

@@ -74,7 +74,8 @@ def test_a_text_image_run_is_scored_in_both_styles(arithmetic, monkeypatch, tmp_
     (run / "log.jsonl").write_text('{"epoch": 1, "seconds": 30.0}\n{"epoch": 2, "seconds": 60.0}\n')
     measured = {
         "test": {"exact": 0.99, "character": 0.995, "n": 10_000}, "interval": {"low": 0.98, "high": 0.995},
-        "diversity": {"spread": 0.7, "sharpness": 0.9, "nearest": 1.0, "kid": 0.1}, "judge": {"digit_accuracy": 0.993}, "conditions": {},
+        "diversity": {"spread": 0.7, "sharpness": 0.9, "nearest": 1.0, "kid": 0.1},
+        "judge": {"digit_accuracy": 0.993}, "conditions": {},
     }  # fmt: skip
     (run / "metrics.json").write_text(json.dumps(measured))
     said = []
