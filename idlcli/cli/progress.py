@@ -14,8 +14,19 @@ HIDDEN = ("seconds", "lr")
 def reporter(console: Console) -> Reporter:
     """Return the reporter that fits where stderr goes."""
     if console.quiet:
-        return Silent()
+        return QuietReporter(console)
     return LiveReporter() if is_live() else LineReporter()
+
+
+class QuietReporter(Silent):
+    """Warnings alone."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def warn(self, text: str) -> None:
+        """Say the warning."""
+        self._console.warn(text)
 
 
 class LineReporter:
@@ -33,6 +44,10 @@ class LineReporter:
     def epoch(self, *, epoch: int, row: Mapping[str, float]) -> None:
         """Say the epoch's metrics and speed."""
         self._say(self._line(epoch, row))
+
+    def warn(self, text: str) -> None:
+        """Say the warning."""
+        self._say(f"warning: {text}")
 
     def finish(self) -> None:
         """Say nothing more."""

@@ -1,5 +1,6 @@
 """The GAN experiment: settings in; data, both networks, training and artefacts; metrics out. And a run's faces."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +52,13 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         found = score(model, prepared)
         return {f"test_{name}": found[name] for name in ("d_loss", "g_loss", "spread")}
 
+    def warn(row: Mapping[str, float]) -> list[str]:
+        return warnings(d_loss=row["d_loss"], spread=row["test_spread"]) if "test_spread" in row else []
+
     progress = fit(
         Task(
             model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="images",
-            evaluate=evaluate, sample=face_task.sampler(run, lambda: pictures(model, codes, told)),
+            evaluate=evaluate, warn=warn, sample=face_task.sampler(run, lambda: pictures(model, codes, told)),
             sample_epochs=face_task.sample_epochs(settings),
         ),
         run=run, reporter=reporter,

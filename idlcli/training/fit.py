@@ -40,6 +40,7 @@ class Task:
     """What to train and how to look at it on the way.
 
     ``evaluate`` returns what to log beside the training's own metrics after an epoch (from 1), which may be nothing;
+    ``warn`` what somebody should know of an epoch's line in the log, of all but the last, which the result speaks of;
     ``sample`` writes the artefacts of an epoch, for the epochs in ``sample_epochs``; ``best`` names the metric whose
     largest value marks the checkpoint ``best``; ``names`` gives metrics of the model other names in the log.
     """
@@ -50,6 +51,7 @@ class Task:
     seed: int
     unit: str = "examples"
     evaluate: Callable[[int], Mapping[str, float]] | None = None
+    warn: Callable[[Mapping[str, float]], list[str]] | None = None
     sample: Callable[[int], None] | None = None
     sample_epochs: frozenset[int] = frozenset()
     best: str | None = None
@@ -178,6 +180,8 @@ class _Recorder(keras.callbacks.Callback):
             task.sample(done)
         self._advance(done, row)
         self._reporter.epoch(epoch=done, row=row)
+        for text in task.warn(row) if task.warn and done < task.epochs else ():
+            self._reporter.warn(f"Epoch {done}: {text}")
         if self._signal:
             raise self._interrupted()
 

@@ -16,6 +16,9 @@ class Reporter(Protocol):
     def epoch(self, *, epoch: int, row: Mapping[str, float]) -> None:
         """Epoch ``epoch`` (from 1) is done and logged as ``row``."""
 
+    def warn(self, text: str) -> None:
+        """The training goes on, but somebody should know this."""
+
     def finish(self) -> None:
         """The training has ended, however it ended."""
 
@@ -30,6 +33,9 @@ class Silent:
         """Say nothing."""
 
     def epoch(self, *, epoch: int, row: Mapping[str, float]) -> None:
+        """Say nothing."""
+
+    def warn(self, text: str) -> None:
         """Say nothing."""
 
     def finish(self) -> None:

@@ -113,9 +113,21 @@ def test_a_reporter_has_every_method_that_a_training_calls():
     from idlcli.training.reporter import Silent
 
     wanted = [name for name in vars(Reporter) if not name.startswith("_")]
-    assert sorted(wanted) == ["epoch", "finish", "start", "step"]
+    assert sorted(wanted) == ["epoch", "finish", "start", "step", "warn"]
     for kind in (LineReporter, LiveReporter, Silent):
         assert all(callable(getattr(kind, name)) for name in wanted)
+
+
+def test_a_warning_is_said_wherever_stderr_goes_and_however_quiet(environment):
+    code = REPORT.replace("told.finish()", 'told.warn("samples are alike")\ntold.finish()')
+    for quiet in (False, True):
+        _, shown = on_a_terminal(code.format(quiet=quiet), environment | {"TERM": "xterm-256color"})
+        assert shown.count("warning: samples are alike") == 1
+        piped = subprocess.run(
+            [sys.executable, "-c", code.format(quiet=quiet)], capture_output=True, text=True, env=environment
+        )
+        assert piped.stderr.count("warning: samples are alike\n") == 1
+        assert piped.stdout == ""
 
 
 def test_a_reader_that_goes_away_is_no_traceback(environment):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def small(name, data, engine, **changes):
 
 
 class Breaking:
-    start = step = finish = lambda self, **_: None
+    start = step = finish = warn = lambda self, *_, **__: None
 
     def epoch(self, *, epoch, row):
         if epoch == 1:
@@ -405,6 +406,22 @@ def test_the_last_look_at_the_held_out_faces_is_what_the_metrics_say(face_runs):
 @pytest.mark.parametrize(("d_loss", "spread", "count"), [(0.3, 0.9, 0), (0.005, 0.9, 1), (0.3, 0.1, 1), (0.0, 0.0, 2)])
 def test_a_collapse_is_said(d_loss, spread, count):
     assert len(gan.warnings(d_loss=d_loss, spread=spread)) == count
+
+
+def test_a_collapse_is_said_while_hours_of_training_are_still_to_come(built_faces, keras_engine, tmp_path, monkeypatch):
+    class Listening:
+        start = step = finish = epoch = lambda self, **_: None
+        told: ClassVar[list[str]] = []
+
+        def warn(self, text):
+            self.told.append(text)
+
+    monkeypatch.setattr(gan, "ALIKE", 1e9)
+    settings = small("gan", built_faces, keras_engine, epochs=4, eval_every=2, steps_per_epoch=1)
+    result = driver.start(kind="gan", settings=settings, root=tmp_path, name=None, reporter=Listening())
+    (text,) = Listening.told
+    assert text.startswith("Epoch 2: The samples differ by")
+    assert len(result["warnings"]) == 1, "of the last epoch the result speaks"
 
 
 @pytest.mark.slow
