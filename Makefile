@@ -4,6 +4,7 @@ VENV   ?= .venv
 TORCH  ?= torch==2.13.0
 # LOCKED=1 installs exactly the versions of constraints.txt.
 LOCKED ?=
+CHROMIUM ?= apt-get install --yes --quiet --no-install-recommends chromium
 ATHERIS ?= atheris==3.0.0
 # How long `make fuzz` takes for each reader.
 MINUTES ?= 10
@@ -25,7 +26,7 @@ NAME   ?= cartoons
 DATA   ?= data/faces
 FLOOR  ?= 2.1
 
-.PHONY: help quickstart test test-fast test-slow test-engines torture fuzz lint peers bench arithmetic models growth constraints clean
+.PHONY: help quickstart test test-fast test-slow test-engines test-pages torture fuzz lint peers bench arithmetic models growth constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +57,12 @@ test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch, sweeps on Ray; a missing one fails
 	$(BIN)/python -m pip install --quiet --editable '.[jax,ray]' '$(TORCH)'
 	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
+
+test-pages: $(BIN)/idl   ## Open the pages in headless Chromium (where there is none, Debian's is installed)
+	for name in chromium chromium-browser google-chrome chrome; do command -v $$name && exit 0; done; \
+		$(CHROMIUM) || (apt-get update && $(CHROMIUM))
+	TEST_BROWSER=1 $(BIN)/python -m pytest tests/viz/test_maps.py tests/viz/test_report_in_browser.py \
+		tests/viz/test_reproduction_in_browser.py
 
 torture: $(BIN)/idl   ## Kill trainings at random moments, fill disks, run every command twice (an hour; needs JAX)
 	$(BIN)/python -m pip install --quiet --editable '.[jax]'

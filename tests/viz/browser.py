@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+IS_MISSING = CHROMIUM is None and not os.environ.get("TEST_BROWSER")
+"""Whether tests are skipped; `make test-pages` asks for a browser, and then they fail without one."""
 
 
 class Browser:

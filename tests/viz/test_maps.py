@@ -8,7 +8,7 @@ from pathlib import Path
 import browser
 import numpy as np
 import pytest
-from browser import CHROMIUM, Browser
+from browser import IS_MISSING, Browser
 from PIL import Image
 
 from idlcli.errors import DataError, UsageError
@@ -166,7 +166,7 @@ def test_the_same_map_gives_the_same_page(page, tmp_path):
 
 @pytest.fixture(scope="module")
 def shown(page, tmp_path_factory):
-    if CHROMIUM is None:
+    if IS_MISSING:
         pytest.skip("there is no Chromium on this machine")
     with Browser(home=tmp_path_factory.mktemp("browser")) as one:
         one.open(page)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import CHROMIUM, Browser
+from browser import IS_MISSING, Browser
 from PIL import Image
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome is installed: no page was opened")
+pytestmark = pytest.mark.skipif(IS_MISSING, reason="no Chromium or Chrome is installed: no page was opened")
 
 FRAMED = "<!doctype html><title>map</title><script>document.documentElement.style.background = '#f00'</script>"
 

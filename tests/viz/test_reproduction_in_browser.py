@@ -2,9 +2,9 @@
 
 import pytest
 import reproduction
-from browser import CHROMIUM, Browser
+from browser import IS_MISSING, Browser
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome is installed: no page was opened")
+pytestmark = pytest.mark.skipif(IS_MISSING, reason="no Chromium or Chrome is installed: no page was opened")
 
 
 @pytest.fixture(scope="module")
