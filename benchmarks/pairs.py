@@ -41,7 +41,7 @@ def text_text() -> list[Pair]:
         )
 
     lstm = Side("PyTorch, nn.LSTM", lambda p: peer(p, "lstm", "--epochs", 6, "--threads", p.threads), rate(10_000))
-    best = ("--recipe", "best", "--split", "random", "--epochs", 8)
+    best = ("--recipe", "best", "--split", "random", "--epochs", 8, "--seed", 1)
     how = "LSTM 256, RepeatVector(3), LSTM 256, dense; batch 32, Adam; steps of an epoch, after a first one"
     return [
         Pair(
@@ -49,8 +49,9 @@ def text_text() -> list[Pair]:
             what="from text to text, 50/50: a whole process until 98.06% of the held-out answers are right",
             ours=Side(f"`idl seq2seq train {' '.join(map(str, best))}`", lambda p: ours(p, *best), reached),
             peer=Side("the course's Keras model, trained by `fit`", lambda p: peer(p, "course"), course_reached),
-            how="10,000 training queries, random split, TensorFlow; the peer looks at its held-out answers after "
-            "each epoch, which is not counted, and stops when it may",
+            how="10,000 training queries, random split, TensorFlow; ours trains for 8 epochs, which were chosen on "
+            "seed 0; the peer looks at its held-out answers after each epoch, which is not counted, and stops when it "
+            "may",
             goal=lambda ours, peer: level(ours, "ours") or level(peer, "the peer"),
         ),
         Pair(
