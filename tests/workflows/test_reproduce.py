@@ -155,6 +155,16 @@ def test_a_claim_that_does_not_hold_is_said_first_with_its_evidence(made):
     page = reproduction.read_page(place / "index.html")
     assert page.text.index("What does not hold here") < page.text.index("Table 3")
     assert "9.00% against 4.00%" in page.text
+    assert by_id(data)["table3-carry-rate"]["verdict"] == "differs"
+    assert "Numbers that are not had here" in page.text
+    assert page.text.index("Numbers that are not had here") < page.text.index("Table 3")
+
+
+def test_facts_that_were_taken_from_the_report_do_not_swell_what_agrees(made):
+    data, place = made("table5-epochs,table5-kernel,table4-test")
+    facts = {cell["id"] for cell in data["cells"] if cell["fact"]}
+    assert facts == {"table5-epochs", "table5-kernel"}
+    assert "2 of them settings and shapes taken from it" in reproduction.read_page(place / "index.html").text
 
 
 def test_what_was_measured_of_a_run_is_not_measured_again_unless_the_run_is_another(made, monkeypatch):
