@@ -148,7 +148,7 @@ def score(model: Any, bank: glyphs.Bank, rows: np.ndarray) -> dict[str, Any]:
 
 
 def told(run: Run, score: dict[str, Any]) -> dict[str, Any]:
-    """Return what is said of a judge beside all that it reads: its score on glyphs it never saw, with 95% intervals."""
+    """Return what is said of a judge beside all it reads: its score on glyphs it never saw, and its doubt."""
     digits, share = int(score["digits"]), float(score["digit_accuracy"])
     low, high = of_share(np.arange(digits) < round(share * digits))
     return {

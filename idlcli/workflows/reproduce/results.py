@@ -124,9 +124,9 @@ def _error(told: Quantity, shop: Shop) -> float:
     if not told.metric.endswith(".rate"):
         return math.sqrt(value + 1)
     n = shop.value(dataclasses.replace(told, metric=f"{told.metric.removesuffix('rate')}n", unit=""), "paper", seed)
-    scale = UNITS[told.unit](1.0)
-    share = (value / scale * float(n or 0) + 1) / (float(n or 0) + 2)
-    return scale * math.sqrt(share * (1 - share) / (float(n or 0) + 2))
+    n, scale = float(n or 0), UNITS[told.unit](1.0)
+    share = (value / scale * n + 1) / (n + 2)
+    return scale * math.sqrt(share * (1 - share) / (n + 2))
 
 
 def _gap(

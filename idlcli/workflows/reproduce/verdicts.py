@@ -139,8 +139,9 @@ def of_claim(relation: str, gaps: Sequence[Gap]) -> Verdict:
 
 
 def _said(gap: Gap) -> str:
-    chance = f" (up to {spelt(gap.chance)} may be chance)" if gap.chance else ""
-    return f"{_signed(gap.value)} beside {gap.other}{chance}"
+    limits = [f"up to {spelt(gap.chance)} may be chance"] if gap.chance else []
+    limits += [f"up to {spelt(gap.matters)} does not matter"] if gap.matters else []
+    return f"{_signed(gap.value)} beside {gap.other}" + (f" ({', '.join(limits)})" if limits else "")
 
 
 def _signed(value: float) -> str:
