@@ -1,5 +1,6 @@
 """A cell ends in an outcome whatever its process does; the process here is a stand-in that does as it is told."""
 
+import dataclasses
 import json
 import signal
 import stat
@@ -197,3 +198,17 @@ def test_a_run_killed_before_it_was_described_is_gone_on_with(job):
     assert driver.matching(kind="seq2seq", settings=given.cell.settings, root=given.root, mark="mark") == Run(bare.path)
     assert run_cell(given).run == bare.name
     assert Path(asked(given)[0][2]) == bare.path
+
+
+def test_a_run_made_before_there_was_a_setting_has_its_default(job):
+    given = job("done")
+    settings = given.cell.settings
+    kept = applicable(settings)
+    del kept["eval_every"]
+    old = create(root=given.root, slug="x", name=None, kind="seq2seq", settings=kept)
+
+    def found(wanted):
+        return driver.matching(kind="seq2seq", settings=wanted, root=given.root, mark="mark")
+
+    assert found(settings) == Run(old.path)
+    assert found(dataclasses.replace(settings, eval_every=2)) is None
