@@ -11,7 +11,7 @@ from idlcli import runs
 from idlcli.errors import DataError, UsageError
 from idlcli.files import read_bytes, sha256_of_file, write_bytes
 from idlcli.runs import Run
-from idlcli.settings.fields import fields_of
+from idlcli.settings.fields import fields_of, from_dict
 from idlcli.settings.resolve import applicable, differences
 
 LARGEST = 2**33
@@ -36,8 +36,9 @@ def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run |
             hint="Give the data, the seed and the split of that run.",
         )
     shapes = {name for name, field in fields_of(type(settings)).items() if field.group == "Model"}
-    before, now = run.config()["settings"], applicable(settings)
-    found = differences(*({name: kept[name] for name in shapes & kept.keys()} for kept in (before, now)))
+    before = from_dict(type(settings), run.config()["settings"], where=str(run.path / "config.json"))
+    kept = (applicable(one) for one in (before, settings))
+    found = differences(*({name: values[name] for name in shapes & values.keys()} for values in kept))
     if found:
         raise UsageError(f"The model of {run.name} is another one: {'; '.join(found)}.", hint="Give the same model.")
     return run

@@ -85,6 +85,15 @@ def test_what_would_be_tested_on_what_it_was_taught_or_does_not_fit_is_refused(
     assert [run.name for run in runs.list_runs(tmp_path)] == [first.name], "nothing was begun"
 
 
+def test_a_setting_that_a_run_was_made_without_has_its_default(first, onward, tmp_path):
+    config = json.loads((first.path / "config.json").read_text())
+    assert config["settings"].pop("encoder_layers") == onward.encoder_layers
+    (first.path / "config.json").write_text(json.dumps(config))
+    start(onward, tmp_path)
+    with pytest.raises(UsageError, match="encoder-layers"):
+        start(dataclasses.replace(onward, encoder_layers=onward.encoder_layers + 1), tmp_path)
+
+
 def test_a_run_without_a_checkpoint_is_refused(first, onward, tmp_path):
     first.last.unlink()
     with pytest.raises(DataError, match="no checkpoint"):
