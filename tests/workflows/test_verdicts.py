@@ -143,6 +143,14 @@ def test_of_the_same_runs_a_gap_that_is_the_same_in_all_is_clear(values, step):
     assert of_claim("higher", [gap]).word == "agrees"
 
 
+def test_of_one_run_s_losses_a_fall_counts_from_where_its_rule_says():
+    rule = Rule("game", "x", relative=0.5)
+    verdict = {
+        last: of_claim("lower", [gap_within_runs([last], [0.31], rule=rule, name="b")]).word for last in (0.13, 0.3)
+    }
+    assert verdict == {0.13: "agrees", 0.3: "not judged"}
+
+
 @given(st.lists(NUMBERS, min_size=2, max_size=6))
 def test_a_training_is_not_clearly_other_than_itself(values):
     gap = gap_between_runs(values, values, rule=Rule("", "x"), name="b")

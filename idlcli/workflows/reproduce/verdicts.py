@@ -117,7 +117,7 @@ def gap_within_runs(
     found = spread([a - b for a, b in zip(one, other, strict=True)])
     n = found["n"]
     chance = student(n - 1) * found["sd"] / math.sqrt(n) if n > 1 else NORMAL * error
-    return Gap(found["mean"], chance, name, rule.tolerance)
+    return Gap(found["mean"], chance, name, allowance(spread(other)["mean"], rule))
 
 
 def of_claim(relation: str, gaps: Sequence[Gap]) -> Verdict:
