@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import functools
 import io
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -100,16 +99,3 @@ class Answers:
 def confidences(logits: np.ndarray) -> np.ndarray:
     """Return the probability that the model gives each of its answers: (N, slots, symbols) -> (N,)."""
     return np.exp(evaluation.log_softmax(logits).max(axis=-1).sum(axis=-1))
-
-
-def predict(model: Any, inputs: np.ndarray | Mapping[str, np.ndarray], *, batch: int) -> Any:
-    """Return the outputs of a model for ``inputs`` (N, ...), in batches of one size: one shape is compiled."""
-    parts = inputs if isinstance(inputs, Mapping) else {"": inputs}
-    count = len(next(iter(parts.values())))
-    size = min(batch, count)
-    wrapped = np.arange(-(-count // size) * size) % count
-    padded = {name: part[wrapped] for name, part in parts.items()}
-    outputs = model.predict(padded if isinstance(inputs, Mapping) else padded[""], batch_size=size, verbose=0)
-    if isinstance(outputs, Mapping):
-        return {name: np.asarray(output)[:count] for name, output in outputs.items()}
-    return np.asarray(outputs)[:count]

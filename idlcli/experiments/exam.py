@@ -11,8 +11,9 @@ from idlcli.errors import DataError, UsageError
 from idlcli.evaluation import arithmetic as evaluation
 from idlcli.experiments import judge as judging
 from idlcli.experiments import seq2seq
-from idlcli.experiments.answers import Answers, predict
+from idlcli.experiments.answers import Answers
 from idlcli.experiments.handwriting import Hand
+from idlcli.experiments.inference import predict
 from idlcli.experiments.scenarios import ImageText, Scenario, TextImage
 from idlcli.experiments.solver import Solver
 from idlcli.experiments.strips import strip_of

@@ -9,6 +9,7 @@ from idlcli.errors import DataError, UsageError
 from idlcli.experiments import face_task
 from idlcli.experiments.driver import settings_of
 from idlcli.experiments.face_task import Images
+from idlcli.experiments.inference import predict
 from idlcli.files import read_json_object
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -92,18 +93,8 @@ def latents(*, count: int, size: int, seed: int, purpose: str = "latents") -> np
 
 
 def apply(network: Any, *inputs: np.ndarray) -> Any:
-    """Return what a network gives for arrays (N, ...): an array (N, ...) or a list of them.
-
-    Always in batches of one size, the last one filled up: one shape is compiled, and a row does not depend on how many
-    others there are.
-    """
-    count = len(inputs[0])
-    rows = np.arange(-(-count // BATCH) * BATCH) % count
-    padded = [values[rows] for values in inputs]
-    outputs = network.predict(padded if len(padded) > 1 else padded[0], batch_size=BATCH, verbose=0)
-    if isinstance(outputs, list | tuple):
-        return [np.asarray(part)[:count] for part in outputs]
-    return np.asarray(outputs)[:count]
+    """Return what a network gives for arrays (N, ...): an array (N, ...) or a list of them."""
+    return predict(network, inputs if len(inputs) > 1 else inputs[0], batch=BATCH)
 
 
 def to_unit(images: Images) -> np.ndarray:

@@ -20,8 +20,8 @@ from idlcli.evaluation.arithmetic import cross_entropy, log_softmax
 from idlcli.evaluation.features import ENGINE, Extractor, Progress
 from idlcli.evaluation.intervals import of_share
 from idlcli.experiments import driver
-from idlcli.experiments.answers import predict
 from idlcli.experiments.driver import fingerprint, settings_of
+from idlcli.experiments.inference import predict
 from idlcli.files import read_json_object, sha256_of_file
 from idlcli.runs import Run
 from idlcli.seeds import integer, rng

@@ -13,8 +13,9 @@ import numpy as np
 from idlcli.data.layouts import Left, Slots, hints
 from idlcli.data.queries import Queries
 from idlcli.errors import UsageError
-from idlcli.experiments.answers import Answers, predict
+from idlcli.experiments.answers import Answers
 from idlcli.experiments.handwriting import Hand
+from idlcli.experiments.inference import predict
 from idlcli.experiments.judge import Judge
 from idlcli.seeds import integer, rng
 from idlcli.settings import Seq2seqSettings

@@ -18,8 +18,9 @@ from idlcli.data.zips import MAX_BYTES
 from idlcli.errors import DataError, UsageError
 from idlcli.experiments import driver
 from idlcli.experiments import judge as judging
-from idlcli.experiments.answers import confidences, predict
+from idlcli.experiments.answers import confidences
 from idlcli.experiments.handwriting import Hand, hand_of
+from idlcli.experiments.inference import predict
 from idlcli.experiments.judge import Judge
 from idlcli.experiments.scenarios import ImageText, Scenario, TextImage, check_judge, scenario_of
 from idlcli.files import read_bytes, read_json_object

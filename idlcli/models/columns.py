@@ -14,7 +14,8 @@ from keras import layers, ops
 
 from idlcli.models import glyph_classifier, glyph_writer
 from idlcli.models.alignment import Align, Justify
-from idlcli.models.layers import EachGlyph, NoisyLSTM, OneHot
+from idlcli.models.layers import EachGlyph, OneHot
+from idlcli.models.recurrent import LSTM
 from idlcli.settings.judge import TEACHER_WIDTH
 from idlcli.settings.seq2seq import Seq2seqSettings
 
@@ -99,13 +100,13 @@ def core(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -
 
     sequence = ops.flip(columns[:, :digits], axis=1)
     for depth in range(1, settings.encoder_layers + 1):
-        sequence = NoisyLSTM(settings.units, settings.state_noise, name=f"encoder_{depth}")(sequence)
+        sequence = LSTM(settings.units, noise=settings.state_noise, name=f"encoder_{depth}")(sequence)
     context = sequence[:, -1]
     contexts = layers.RepeatVector(slots, name="context")(context)
     start = layers.GaussianNoise(settings.state_noise, name="start_noise")(
         _dense(settings.units, "start", "tanh")(context)
     )
-    decoder = NoisyLSTM(settings.units, settings.state_noise, name="decoder")
+    decoder = LSTM(settings.units, noise=settings.state_noise, name="decoder")
     states = decoder(ops.concatenate([columns, contexts], axis=-1), initial_state=start)
     before = ops.concatenate([ops.expand_dims(start, 1), states[:, :-1]], axis=1)
 

@@ -27,43 +27,6 @@ class OneHot(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("idlcli")
-class NoisyLSTM(keras.layers.Layer):
-    """An LSTM whose state is disturbed after every step in training: float (B, T, features) -> states (B, T, units).
-
-    The steps are unrolled: for the few steps of a sum that compiles to faster code than a loop on every engine.
-    """
-
-    def __init__(self, units: int, noise: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.units, self.noise = units, noise
-        self.cell = keras.layers.LSTMCell(units, name="cell")
-        self.disturb = keras.layers.GaussianNoise(noise, name="noise")
-
-    def build(self, sequence_shape: tuple[int | None, ...]) -> None:
-        """Make the weights of the cell."""
-        self.cell.build((sequence_shape[0], sequence_shape[-1]))
-
-    def call(self, sequence: Any, initial_state: Any = None, training: bool = False) -> Any:
-        """Return the states after each step; ``initial_state`` (B, units) is the state before the first (zeros)."""
-        zeros = keras.ops.zeros((keras.ops.shape(sequence)[0], self.units), dtype=sequence.dtype)
-        state, carry = zeros if initial_state is None else initial_state, zeros
-        states = []
-        for step in range(sequence.shape[1]):
-            _, (state, carry) = self.cell(sequence[:, step], [state, carry])
-            state = self.disturb(state, training=training)
-            states.append(state)
-        return keras.ops.stack(states, axis=1)
-
-    def compute_output_shape(self, sequence_shape: Any, *_: Any) -> Any:
-        """Return (B, T, units)."""
-        return (*sequence_shape[:2], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
-        return {**super().get_config(), "units": self.units, "noise": self.noise}
-
-
-@keras.saving.register_keras_serializable("idlcli")
 class EachGlyph(keras.layers.Layer):
     """Applies one network to every picture of a sequence at once: (B, T, ...) -> (B, T, ...).
 

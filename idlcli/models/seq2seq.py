@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from idlcli.models.layers import EachGlyph, OneHot
+from idlcli.models.recurrent import LSTM
 from idlcli.settings.seq2seq import Seq2seqSettings
 
 
@@ -24,7 +25,7 @@ def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) 
         given = keras.Input((steps,), dtype="int32", name="query")
         sequence = OneHot(symbols, name="one_hot")(given)
     repeated = layers.RepeatVector(slots, name="repeat")(encode(sequence, settings))
-    states = layers.LSTM(settings.units, return_sequences=True, unroll=True, name="decoder")(repeated)
+    states = LSTM(settings.units, name="decoder")(repeated)
     if settings.mode == "text-image":
         written = EachGlyph(writer(settings), name="writer")(states)
     else:
@@ -72,9 +73,9 @@ def encode(sequence: keras.KerasTensor, settings: Seq2seqSettings) -> keras.Kera
     """Return the context (B, units) of a sequence (B, T, features): the last state of a stack of LSTMs."""
     for depth in range(1, settings.encoder_layers + 1):
         is_last = depth == settings.encoder_layers
-        sequence = layers.LSTM(
-            settings.units, return_sequences=not is_last, unroll=True, dropout=settings.dropout, name=f"encoder_{depth}"
-        )(sequence)
+        if settings.dropout:  # the same features at every step
+            sequence = layers.Dropout(settings.dropout, noise_shape=(None, 1, None), name=f"dropout_{depth}")(sequence)
+        sequence = LSTM(settings.units, return_sequences=not is_last, name=f"encoder_{depth}")(sequence)
     return layers.Dropout(settings.dropout, name="context_dropout")(sequence) if settings.dropout else sequence
 
 

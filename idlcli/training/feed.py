@@ -57,7 +57,11 @@ class Feed(keras.utils.PyDataset):
         return self if self.steps_together == 1 else self._dataset()
 
     def _dataset(self) -> Any:
-        """Return the same batches as TensorFlow's dataset, which calls Python once for several steps."""
+        """Return the same batches as TensorFlow's dataset, which calls Python once for several steps.
+
+        Its autotuning is off: there is nothing to tune, and its thread sleeps for longer and longer, up to a minute,
+        while the end of an epoch waits for it to wake.
+        """
         import tensorflow as tf
 
         def several() -> Iterator[Any]:
@@ -67,4 +71,7 @@ class Feed(keras.utils.PyDataset):
 
         shapes = keras.tree.map_structure(lambda part: tf.TensorSpec((None, *part.shape), part.dtype), self[0])
         batches = tf.data.Dataset.from_generator(several, output_signature=shapes).unbatch()
-        return batches.apply(tf.data.experimental.assert_cardinality(self.num_batches)).prefetch(2)
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        batches = batches.apply(tf.data.experimental.assert_cardinality(self.num_batches)).prefetch(2)
+        return batches.with_options(options)

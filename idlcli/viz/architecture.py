@@ -11,7 +11,7 @@ from typing import Any
 FAMILIES = {
     "convolution": ("Conv", "DepthwiseConv", "SeparableConv"),
     "dense": ("Dense", "Embedding", "EinsumDense", "OneHot"),
-    "recurrent": ("LSTM", "GRU", "RNN", "Bidirectional", "NoisyLSTM"),
+    "recurrent": ("LSTM", "GRU", "RNN", "Bidirectional"),
     "pool": ("MaxPooling", "AveragePooling", "GlobalAverage", "GlobalMax", "UpSampling"),
     "random": ("Dropout", "Gaussian", "Sampling", "Noise", "Spatial"),
     "merge": ("Add", "Concatenate", "Multiply", "Subtract", "Average", "Stack", "Dot"),

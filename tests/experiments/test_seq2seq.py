@@ -11,8 +11,8 @@ import pytest
 from idlcli.data.glyphs import Bank
 from idlcli.data.queries import make_queries
 from idlcli.experiments import driver, seq2seq, solver
-from idlcli.experiments.answers import predict
 from idlcli.experiments.handwriting import Hand
+from idlcli.experiments.inference import predict
 from idlcli.experiments.scenarios import scenario_of
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -101,7 +101,7 @@ def test_the_model_computes_what_the_report_describes(keras_engine, depth):
     weights = {variable.path: np.array(variable.numpy(), dtype=np.float64) for variable in model.weights}
 
     def cell(name):
-        return [weights[f"{name}/lstm_cell/{part}"] for part in ("kernel", "recurrent_kernel", "bias")]
+        return [weights[f"{name}/cell/{part}"] for part in ("kernel", "recurrent_kernel", "bias")]
 
     hidden = np.eye(len(QUERIES.alphabet))[QUERIES.queries]
     for layer in range(1, depth + 1):

@@ -142,6 +142,18 @@ def test_steps_that_are_made_in_one_call_compute_what_single_ones_do(task_of, un
     same(some, unbroken)
 
 
+def test_no_epoch_waits_at_its_end_for_a_thread_that_tunes_its_feed(task_of, keras_engine):
+    from idlcli.training import devices
+    from idlcli.training.feed import Feed
+
+    if keras_engine != "tensorflow":
+        pytest.skip("only TensorFlow is fed by a pipeline of its own")
+    task = task_of()
+    feed = Feed(task.batches, first_epoch=0, group=devices.current())
+    assert feed.steps_together > 1
+    assert feed.source(task.model).options().autotune.enabled is False
+
+
 def test_the_same_training_twice_is_the_same_to_the_bit(task_of, unbroken, run_of):
     again = run_of("again")
     fit(task_of(), again)
