@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
@@ -9,20 +10,28 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
+TOGETHER = 16
+"""Arguments that a thread is handed at once: what is small would else take longer to hand over than to do."""
+
+
 def on_all_cores(work: Callable[..., Result], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Result]:
     """Yield what ``work`` returns for each of the arguments, in their order and a few ahead.
 
     In threads: what takes longest, decoders and resizing, runs outside of Python's lock.
     """
-    cores = os.cpu_count() or 1
+
+    def several(some: list[tuple[Any, ...]]) -> list[Result]:
+        return [work(*one) for one in some]
+
+    cores, remaining = os.cpu_count() or 1, iter(arguments)
     with concurrent.futures.ThreadPoolExecutor(cores) as pool:
-        ahead: collections.deque[concurrent.futures.Future[Result]] = collections.deque()
+        ahead: collections.deque[concurrent.futures.Future[list[Result]]] = collections.deque()
         try:
-            for one in arguments:
-                ahead.append(pool.submit(work, *one))
-                if len(ahead) > 8 * cores:
-                    yield ahead.popleft().result()
+            while some := list(itertools.islice(remaining, TOGETHER)):
+                ahead.append(pool.submit(several, some))
+                if len(ahead) > 2 * cores:
+                    yield from ahead.popleft().result()
             while ahead:
-                yield ahead.popleft().result()
+                yield from ahead.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)

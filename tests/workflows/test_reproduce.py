@@ -126,7 +126,8 @@ def test_a_failed_training_is_reported_with_all_the_rest(made, tmp_path):
         made("table2", fail=("text-text-25",), catch=False)
     data = caught.value.data
     assert data["failed"] == 2
-    assert json.loads(Path(data["files"][2]).read_text()) == data
+    told = {name: value for name, value in data.items() if name not in ("page", "files")}
+    assert json.loads(Path(data["files"][2]).read_text()) == told  # which can be moved to wherever it is read
     cells = by_id(data)
     assert cells["table2-25-test"]["paper"] is None
     assert cells["table2-25-test"]["verdict"] == "not judged"

@@ -113,8 +113,6 @@ def _tell(
     by_plan = {(one.training, one.side, one.seed): outcome for one, outcome in ended}
     trainings = [_told(book, one, by_plan[one.training, one.side, one.seed], order) for one in plans]
     found: dict[str, Any] = {
-        "page": str(out / "index.html"),
-        "files": [str(out / name) for name in ("index.html", "reproduce.md", "reproduce.json")],
         "scale": order.scale, "seeds": list(order.seeds), "cells": cells, "trainings": trainings,
         "failed": sum(one["status"] != "done" for one in trainings),
         "trained": sum(outcome.new for _, outcome in ended),
@@ -125,7 +123,8 @@ def _tell(
     write_json(out / "reproduce.json", found)
     write_text(out / "reproduce.md", markdown.render(content, places={page.TAG: "."}))
     write_text(out / "index.html", html.render(content))
-    return found
+    files = [str(out / name) for name in ("index.html", "reproduce.md", "reproduce.json")]
+    return {"page": files[0], "files": files, **found}
 
 
 def _told(book: Book, one: Planned, outcome: Outcome, order: Order) -> dict[str, Any]:
