@@ -111,6 +111,18 @@ def test_the_model_computes_what_the_report_describes(keras_engine, depth):
     assert np.abs(predict(model, QUERIES.queries.astype(np.int32), batch=1000) - expected).max() < 1e-5
 
 
+def test_dropout_of_a_sequence_takes_the_same_features_of_every_step(keras_engine):
+    import keras
+
+    model = scenario(dataclasses.replace(PLAIN, encoder_layers=2, dropout=0.5)).build()
+    for name in ("dropout_1", "dropout_2"):
+        kept = np.asarray(
+            keras.ops.convert_to_numpy(model.get_layer(name)(np.ones((4, 5, 50), "float32"), training=True))
+        )
+        assert 0 < (kept > 0).mean() < 1
+        assert np.array_equal(kept, np.broadcast_to(kept[:, :1], kept.shape))
+
+
 def first_steps(settings):
     """The losses of six steps of plain gradient descent from NumPy's weights, in one order of the queries."""
     import keras
