@@ -4,7 +4,6 @@ Where a step is short, what Python does between two steps costs as much as the s
 in one call, and take their batches from Python all at once; nothing of what is computed changes by that.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -54,23 +53,33 @@ class Feed(keras.utils.PyDataset):
         model.steps_per_execution = self.steps_together
         if keras.backend.backend() == "tensorflow" and model.train_function is not None:
             model.make_train_function(force=True)  # the one that is there may be for another number of steps
-        return self if self.steps_together == 1 else self._dataset()
+        return self._dataset() if keras.backend.backend() == "tensorflow" else self
 
     def _dataset(self) -> Any:
         """Return the same batches as TensorFlow's dataset, which calls Python once for several steps.
 
-        Its autotuning is off: there is nothing to tune, and its thread sleeps for longer and longer, up to a minute,
-        while the end of an epoch waits for it to wake.
+        By a function of the number of the call: with a generator (`from_generator`) the steps themselves take twice as
+        long on two threads. Autotuning is off: there is nothing to tune, and its thread sleeps for longer and longer,
+        up to a minute, while the end of an epoch waits for it to wake.
         """
         import tensorflow as tf
 
-        def several() -> Iterator[Any]:
-            for start in range(0, self.num_batches, self.steps_together):
-                steps = range(start, min(start + self.steps_together, self.num_batches))
-                yield keras.tree.map_structure(lambda *parts: np.stack(parts), *(self[step] for step in steps))
+        first = self[0]
+        parts = keras.tree.flatten(first)
 
-        shapes = keras.tree.map_structure(lambda part: tf.TensorSpec((None, *part.shape), part.dtype), self[0])
-        batches = tf.data.Dataset.from_generator(several, output_signature=shapes).unbatch()
+        def several(call: Any) -> list[np.ndarray]:
+            start = int(call) * self.steps_together
+            steps = range(start, min(start + self.steps_together, self.num_batches))
+            return [np.stack(part) for part in zip(*(keras.tree.flatten(self[step]) for step in steps), strict=True)]
+
+        def together(call: Any) -> Any:
+            stacks = tf.numpy_function(several, [call], [part.dtype for part in parts])
+            for stack, part in zip(stacks, parts, strict=True):
+                stack.set_shape((None, *part.shape))
+            return keras.tree.pack_sequence_as(first, stacks)
+
+        calls = -(-self.num_batches // self.steps_together)
+        batches = tf.data.Dataset.range(calls).map(together).unbatch()
         options = tf.data.Options()
         options.autotune.enabled = False
         batches = batches.apply(tf.data.experimental.assert_cardinality(self.num_batches)).prefetch(2)
