@@ -53,7 +53,9 @@ def prepare(place, arithmetic, faces, patch):
         (copied / "manifest.json").write_text(json.dumps(manifest))
     book, root, out = reading.load(), place / "runs" / "reproduce", place / "page"
 
-    def make(only, *, scale="full", seeds=(0,), metrics=None, fail=(), catch=True, taken=None, keep_run_cell=False):
+    def make(
+        only, *, scale="full", seeds=(0,), metrics=None, fail=(), catch=True, taken=None, keep_run_cell=False, others=()
+    ):
         def train(job, *, stop=None, train=None):
             training, seed = job.name.rsplit("-", 2)[0], job.cell.settings.seed
             if training in fail:
@@ -97,7 +99,7 @@ def prepare(place, arithmetic, faces, patch):
             data = library.run(
                 book, book.select(only.split(",") if only else []),
                 Order(scale=scale, seeds=seeds, places=places, root=root),
-                jobs=1, out=out, data=place / "data", faces=faces, cache=None, say=lambda text: None,
+                jobs=1, out=out, data=place / "data", faces=faces, cache=None, say=lambda text: None, others=others,
             )  # fmt: skip
         except library.RunFailed as error:
             if not catch or not fail:

@@ -24,7 +24,10 @@ def reproduce(
         str, typer.Option("--only", metavar="LIST", help="Entries or their beginnings, e.g. table2,figure13,obs.")
     ] = "",
     seeds: Annotated[
-        str, typer.Option("--seeds", metavar="LIST", help="Seeds of each training, e.g. 0-4; one has no spread.")
+        str,
+        typer.Option(
+            "--seeds", metavar="LIST", help="Seeds of each training, e.g. 0-4; none: train nothing, join --with."
+        ),
     ] = "0",
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=1000, help="Processes that train at a time.")] = 1,
     data: Annotated[
@@ -39,6 +42,12 @@ def reproduce(
         str, typer.Option("--out", metavar="DIR", help="Where the page goes (default: reproduce-SCALE, by the runs).")
     ] = "",
     backend: Annotated[Backend, typer.Option("--backend", help="The engine that Keras runs on.")] = "tensorflow",
+    others: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with", metavar="FILE", help="The reproduce.json of another reproduction, to join; may be repeated."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List entries and trainings with their estimated time; do nothing.")
     ] = False,
@@ -51,7 +60,7 @@ def reproduce(
     entries = book.select([word.strip() for word in only.split(",")] if only else [])
     place, given = Path(data) if data else data_root(), Path(faces) if faces else None
     order = plan.Order(
-        scale=scale, seeds=tuple(dict.fromkeys(parse_seeds(seeds))), backend=backend,
+        scale=scale, seeds=() if seeds == "none" else tuple(dict.fromkeys(parse_seeds(seeds))), backend=backend,
         root=runs_root(runs) / "reproduce",
         places={name: data_sets.place(name, root=place, given=given) for name in data_sets.FOLDERS},
     )  # fmt: skip
@@ -59,7 +68,7 @@ def reproduce(
         return _planned(book, entries, order)
     found = library.run(
         book, entries, order, jobs=jobs, out=Path(out) if out else runs_root(runs) / f"reproduce-{scale}", data=place,
-        faces=given, cache=feature_cache(), say=console.note,
+        faces=given, cache=feature_cache(), say=console.note, others=others or (),
     )  # fmt: skip
     return Result(found, reproduced_text(found))
 

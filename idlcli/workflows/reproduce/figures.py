@@ -1,9 +1,12 @@
 """The report's figures, drawn of our runs: of the first seed, side by side where there are several runs."""
 
+from pathlib import Path
 from typing import Any
 
+from idlcli.files import read_bytes, write_bytes
+from idlcli.report.write import LARGEST_INSERT
 from idlcli.viz import curves
-from idlcli.workflows.reproduce import instruments, plan
+from idlcli.workflows.reproduce import elsewhere, instruments, plan
 from idlcli.workflows.reproduce.book import Figure
 from idlcli.workflows.reproduce.shop import Shop
 
@@ -13,12 +16,14 @@ def draw(figure: Figure, shop: Shop) -> dict[str, Any]:
 
     That part has ``files``, their ``captions``, ``pages`` that answer to the mouse, and the ``command`` for the same.
     """
-    seed = shop.order.seeds[0]
+    seed = shop.first
     wanted = [
         (name, side) for side in figure.sides for name in figure.trainings if side in shop.book.trainings[name].sides
     ]
     runs = {(name, side): shop.runs.get((name, side, seed)) for name, side in wanted}
     missing = [f"{name} ({side})" for (name, side), run in runs.items() if run is None]
+    if missing and figure.id in shop.elsewhere.figures:
+        return _taken(figure, shop)
     if missing:
         return {"why": f"not drawn: no run of {', '.join(missing)}"}
     lines = [line for name, side in wanted for line in shop.commands([name], side)]
@@ -50,3 +55,12 @@ def draw(figure: Figure, shop: Shop) -> dict[str, Any]:
         "captions": captions,
         "pages": [f"figures/{page.name}" for page in map(instruments.page_of, files) if page.exists()],
     }  # fmt: skip
+
+
+def _taken(figure: Figure, shop: Shop) -> dict[str, Any]:
+    """Return what another reproduction says of a figure that it drew, which is copied from there."""
+    place, told = shop.elsewhere.figures[figure.id]
+    for name in (*told["files"], *told["pages"]):
+        file = f"figures/{Path(name).name}"
+        write_bytes(shop.out / file, read_bytes(place / file, limit=LARGEST_INSERT))
+    return {**{name: told[name] for name in elsewhere.KEPT}, "seconds": shop.seconds(figure.trainings, "paper")}

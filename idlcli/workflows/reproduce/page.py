@@ -34,13 +34,15 @@ def compose(data: dict[str, Any], book: books.Book, *, place: Path) -> Content:
         Section("trainings", "Trainings", [_trainings(data)]),
         Section("circumstances", "Time, machine and data", _circumstances(data)),
     ]
-    seeds = data["seeds"]
-    said = f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
     lead = (
-        f"The report's tables, figures and claims beside ours: a {data['scale']} reproduction, {said}, "
-        f"in {duration(data['seconds'])} of training."
+        f"The report's tables, figures and claims beside ours: a {data['scale']} reproduction, "
+        f"{_seeds(data['seeds'])}, in {duration(data['seconds'])} of training."
     )
     return Content("The report, reproduced", lead, sections)
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seeds {', '.join(map(str, sorted(seeds)))}" if len(seeds) > 1 else f"seed {seeds[0]}"
 
 
 def _cautions(data: dict[str, Any]) -> list[Block]:
@@ -145,10 +147,14 @@ def _trainings(data: dict[str, Any]) -> Table:
 
 
 def _circumstances(data: dict[str, Any]) -> list[Block]:
-    machine = [[Cell(name), cell_of(value)] for name, value in data["machine"].items() if name != "versions"]
-    machine += [[Cell(name), cell_of(value)] for name, value in data["machine"]["versions"].items()]
+    machines = [data["machine"], *(one["machine"] for one in data["elsewhere"])]
+    facts = [{**one, **one["versions"]} for one in machines]
+    names = dict.fromkeys(name for one in facts for name in one if name != "versions")
+    machine = [[Cell(name), *(cell_of(one.get(name, "")) for one in facts)] for name in names]
+    header = ["fact", "value" if not data["elsewhere"] else "this machine"]
+    header += [f"that of {_seeds(one['seeds'])}" for one in data["elsewhere"]]
     held = [[Cell(name), cell_of({**about})] for name, about in data["data"].items()]
     return [
-        Table("Machine and versions", ["fact", "value"], machine),
+        Table("Machine and versions", header, machine),
         Table("Data", ["set", "what it is"], held),
     ]

@@ -117,7 +117,7 @@ def _error(told: Quantity, shop: Shop) -> float:
 
     One error is added, so that none is not certainty.
     """
-    seed = shop.order.seeds[0]
+    seed = shop.first
     value = shop.value(told, "paper", seed)
     if told.source != "errors" or not isinstance(value, int | float):
         return 0.0
@@ -165,6 +165,6 @@ def _command(shop: Shop, trainings: Sequence[str], told: Quantity) -> str:
         return f"idl data build {'faces' if name == 'faces' else 'arithmetic'}{pools} --out {path}"
     lines = shop.commands(trainings, "paper")
     if instruments.is_instrument(told.source):
-        names = [plan.run_name(name, "paper", shop.order.seeds[0]) for name in dict.fromkeys(trainings)]
+        names = [plan.run_name(name, "paper", shop.first) for name in dict.fromkeys(trainings)]
         lines += filter(None, [instruments.command(told.source, name, shop.bench) for name in names])
     return " && ".join(lines)

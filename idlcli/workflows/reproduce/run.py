@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from idlcli.errors import RunFailed
+from idlcli.errors import DataError, RunFailed, UsageError
 from idlcli.files import make_directory, only_one, write_json, write_text
 from idlcli.report import markdown
 from idlcli.report import page as html
@@ -14,9 +14,10 @@ from idlcli.runs import Run
 from idlcli.training import engine
 from idlcli.workflows.cells import Job, Outcome, run_cell
 from idlcli.workflows.family import Family
-from idlcli.workflows.reproduce import data_sets, page, plan, results
-from idlcli.workflows.reproduce.book import Book, Cell, Claim, Entry, SideName
+from idlcli.workflows.reproduce import data_sets, elsewhere, page, plan, results
+from idlcli.workflows.reproduce.book import SIDES, Book, Cell, Claim, Entry, needed
 from idlcli.workflows.reproduce.data_sets import DataSet
+from idlcli.workflows.reproduce.elsewhere import Elsewhere, Key
 from idlcli.workflows.reproduce.instruments import Bench
 from idlcli.workflows.reproduce.plan import Order, Planned
 from idlcli.workflows.reproduce.shop import Shop
@@ -28,24 +29,30 @@ Ended = list[tuple[Planned, Outcome]]
 
 def run(
     book: Book, entries: dict[str, Entry], order: Order, *, jobs: int, out: Path, data: Path, faces: Path | None,
-    cache: Path | None, say: Callable[[str], None],
+    cache: Path | None, say: Callable[[str], None], others: Sequence[Path] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Make what the ``entries`` need and is not there yet, and return the contract's result, which is also written.
 
-    ``jobs`` processes train at a time; ``say`` is told what happens. Under ``out`` come ``index.html``,
+    ``jobs`` processes train at a time; ``say`` is told what happens; ``others`` are outcomes of other seeds, which are
+    joined. Under ``out`` come ``index.html``,
     ``reproduce.md``, ``reproduce.json`` and ``figures/``. Raises :class:`RunFailed`, with the result, if a training
     failed, and :class:`Interrupted` on a signal: everything that was made is kept and found again.
     """
     engine.check(order.backend)
+    if not order.seeds and not others:
+        raise UsageError("Nothing to train and nothing to join.", hint="Give --seeds, or --with a reproduce.json.")
     plans = plan.plan(book, entries.values(), order)
     ended: Ended = []
     with (
         only_one(order.root / ".reproduce.lock", wait=False),
         stopping(lambda: f"{_done(ended)} of {len(plans)} trainings are done", what="reproduction"),
     ):
-        sets = {name: data_sets.obtain(name, root=data, given=faces, say=say) for name in names_of_data(entries, plans)}
+        sets = {name: data_sets.obtain(name, root=data, given=faces, say=say) for name in names_of_data(book, entries)}
+        joined = elsewhere.read(others, book=book, entries=entries, order=order, sets=sets)
+        if not order.seeds and not joined.trainings:
+            raise DataError(f"{', '.join(map(str, others))}: no training of these entries is done there.")
         _train(plans, order, sets, jobs=jobs, ended=ended, say=say)
-        found = _tell(book, entries, order, plans, ended, sets, out=out, cache=cache, say=say)
+        found = _tell(book, entries, order, plans, ended, sets, joined, out=out, cache=cache, say=say)
     if found["failed"]:
         raise RunFailed(
             f"{found['failed']} of {len(plans)} trainings failed; {found['page']} says which.",
@@ -54,10 +61,13 @@ def run(
     return found
 
 
-def names_of_data(entries: dict[str, Entry], plans: Sequence[Planned]) -> list[str]:
+def names_of_data(book: Book, entries: dict[str, Entry]) -> list[str]:
     """Return which data sets are needed: those of the trainings, and those that an entry is about."""
     told = [one.quantity.data for one in entries.values() if isinstance(one, Cell | Claim) and one.quantity.data]
-    return sorted({*told, *(one.data for one in plans)})
+    sides = [
+        book.trainings[name].sides.get(side) for one in entries.values() for side in SIDES for name in needed(one, side)
+    ]
+    return sorted({*told, *(side.data for side in sides if side)})
 
 
 def _train(
@@ -98,26 +108,34 @@ def _done(ended: Ended) -> int:
 
 def _tell(
     book: Book, entries: dict[str, Entry], order: Order, plans: Sequence[Planned], ended: Ended,
-    sets: dict[str, DataSet], *, out: Path, cache: Path | None, say: Callable[[str], None],
+    sets: dict[str, DataSet], joined: Elsewhere, *, out: Path, cache: Path | None, say: Callable[[str], None],
 ) -> dict[str, Any]:  # fmt: skip
-    runs: dict[tuple[str, SideName, int], Run] = {
+    runs: dict[Key, Run] = {
         (one.training, one.side, one.seed): Run(order.root / str(outcome.run))
         for one, outcome in ended if outcome.status == "done"
     }  # fmt: skip
     bench = Bench(
         root=order.root, data={name: one.path for name, one in sets.items()}, quick=order.scale == "quick", cache=cache
     )  # fmt: skip
-    shop = Shop(book=book, order=order, runs=runs, data=sets, bench=bench, out=out, say=say)
+    shop = Shop(book=book, order=order, runs=runs, elsewhere=joined, data=sets, bench=bench, out=out, say=say)
     make_directory(out / "figures")
     cells = [results.result(entry, shop) for entry in entries.values()]
     by_plan = {(one.training, one.side, one.seed): outcome for one, outcome in ended}
-    trainings = [_told(book, one, by_plan[one.training, one.side, one.seed], order) for one in plans]
+    trainings = [
+        {
+            **_told(book, one, by_plan[one.training, one.side, one.seed], order),
+            **elsewhere.told(one, sets[one.data], shop.readings.get((one.training, one.side, one.seed), {})),
+        }
+        for one in plans
+    ]
+    trainings += [dict(one) for one in joined.trainings.values()]
     found: dict[str, Any] = {
-        "scale": order.scale, "seeds": list(order.seeds), "cells": cells, "trainings": trainings,
+        "scale": order.scale, "seeds": shop.seeds, "cells": cells, "trainings": trainings,
         "failed": sum(one["status"] != "done" for one in trainings),
         "trained": sum(outcome.new for _, outcome in ended),
         "seconds": round(sum(one["seconds"] for one in trainings), 3),
-        "machine": engine.environment(order.backend), "data": {name: _about(one) for name, one in sets.items()},
+        "machine": engine.environment(order.backend), "elsewhere": list(joined.machines),
+        "data": {name: _about(one) for name, one in sets.items()},
     }  # fmt: skip
     content = page.compose(found, book, place=out)
     write_json(out / "reproduce.json", found)

@@ -1,4 +1,7 @@
-"""What results are made from: finished runs and data sets, and the values, commands and seconds to be had of them."""
+"""What results are made from: finished runs and data sets, and the values, commands and seconds to be had of them.
+
+What is read of a run is kept, so that a reproduction of other seeds can take it without the run.
+"""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +12,7 @@ from idlcli.runs import Run
 from idlcli.workflows.reproduce import instruments
 from idlcli.workflows.reproduce.book import UNITS, Book, Quantity, SideName, Value
 from idlcli.workflows.reproduce.data_sets import DataSet, facts
+from idlcli.workflows.reproduce.elsewhere import Elsewhere, Key
 from idlcli.workflows.reproduce.instruments import Bench
 from idlcli.workflows.reproduce.plan import Order, by_hand, planned, settings_of
 from idlcli.workflows.sweep_table import numbers
@@ -16,22 +20,37 @@ from idlcli.workflows.sweep_table import numbers
 
 @dataclasses.dataclass(frozen=True)
 class Shop:
-    """What results are made from: the book, the order, the finished runs by (training, side, seed), the data sets."""
+    """What results are made from: the book, the order, the finished runs and those elsewhere, the data sets.
+
+    ``readings`` is filled with each value that is read of a run, by metric.
+    """
 
     book: Book
     order: Order
-    runs: Mapping[tuple[str, SideName, int], Run]
+    runs: Mapping[Key, Run]
+    elsewhere: Elsewhere
     data: Mapping[str, DataSet]
     bench: Bench
     out: Path
     say: Callable[[str], None]
+    readings: dict[Key, dict[str, Value]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def first(self) -> int:
+        """The seed that commands are said of."""
+        return self.seeds[0]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds: those that are asked for, whose runs are here, then those elsewhere."""
+        return [*self.order.seeds, *self.elsewhere.seeds]
 
     def values(self, quantity: Quantity, side: SideName) -> dict[int, Value]:
         """Return a quantity by seed, for the seeds whose runs are there and say it."""
         if not quantity.training:
             found = facts(self.data[quantity.data]).get(quantity.metric.partition(".")[2])
             return {} if found is None else {0: found}
-        told = {seed: self.value(quantity, side, seed) for seed in self.order.seeds}
+        told = {seed: self.value(quantity, side, seed) for seed in self.seeds}
         return {seed: value for seed, value in told.items() if value is not None}
 
     def value(self, quantity: Quantity, side: SideName, seed: int) -> Value | None:
@@ -56,9 +75,16 @@ class Shop:
         if source == "settings":
             told = getattr(settings_of(self.book, training, side, seed, self.order, "full"), rest)
             return told if isinstance(told, int | float | str) else None
+        if (training, side, seed) in self.elsewhere.trainings:
+            return self.elsewhere.readings((training, side, seed)).get(key)
         run = self.runs.get((training, side, seed))
-        if run is None:
-            return None
+        value = None if run is None else self._read(run, key)
+        if value is not None:
+            self.readings.setdefault((training, side, seed), {})[key] = value
+        return value
+
+    def _read(self, run: Run, key: str) -> Value | None:
+        source, _, rest = key.partition(".")
         if source == "log":
             which, _, name = rest.partition(".")
             rows = [row for row in run.log() if name in row]
@@ -75,7 +101,7 @@ class Shop:
 
     def commands(self, trainings: Sequence[str], side: SideName) -> list[str]:
         """Return the lines that train each of some trainings, with the first seed."""
-        seed = self.order.seeds[0]
+        seed = self.first
         judges = [self.book.trainings[name].sides[side].judge for name in trainings]
         before = judges if self.order.scale == "quick" else []
         names = dict.fromkeys([*filter(None, before), *trainings])
@@ -83,5 +109,7 @@ class Shop:
 
     def seconds(self, trainings: Sequence[str], side: SideName) -> float:
         """Return how long the runs of some trainings took, all seeds together."""
-        runs = [self.runs.get((name, side, seed)) for name in set(trainings) for seed in self.order.seeds]
-        return round(sum(row.get("seconds", 0.0) for run in runs if run for row in run.log()), 3)
+        keys: list[Key] = [(name, side, seed) for name in set(trainings) for seed in self.seeds]
+        here = sum(row.get("seconds", 0.0) for key in keys if key in self.runs for row in self.runs[key].log())
+        there = sum(told["seconds"] for key in keys if (told := self.elsewhere.trainings.get(key)))
+        return round(here + there, 3)
