@@ -77,7 +77,7 @@ def run(
             continue
         row = summary(pair, read_turns(build / pair.name), data=data)
         rows = json.loads(results.read_text("utf-8")) if results.exists() else []
-        rows = [one for one in rows if one["pair"] != pair.name] + [row]
+        rows = list(({one["pair"]: one for one in rows} | {pair.name: row}).values())  # each in the place that it had
         write_text(results, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
         write_text(written, page.render(rows))
         print(f"{pair.name}: {page.said(row)}", flush=True)
