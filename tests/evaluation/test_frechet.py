@@ -277,6 +277,14 @@ def test_interval_never_reaches_below_zero():
 # -- refusals --
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e31, -1e31])
+def test_one_value_that_is_no_feature_is_found(value):
+    x = np.zeros((40, 3))
+    x[31, 2] = value
+    with pytest.raises(ValueError, match="in 1 of 40 rows; the first are rows 31"):
+        feature_statistics(features=x)
+
+
 def test_non_finite_features_are_named_and_counted():
     x = features(21, 50, 4)
     x[[3, 7, 9], [0, 1, 2]] = np.nan, np.inf, 1e200

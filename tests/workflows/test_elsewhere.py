@@ -65,6 +65,17 @@ def test_only_the_trainings_that_are_needed_are_taken_and_a_seed_made_here_count
     assert found["elsewhere"] == []
 
 
+def test_of_two_outcomes_of_a_training_the_first_counts(made, outcome, tmp_path):
+    one = outcome("table2-50")
+    other = change(
+        Path(shutil.copy(one, tmp_path / "other.json")),
+        lambda data: data["trainings"][0]["readings"].update({"test.character": 0.5}),
+    )
+    for others, mean in (([one, other], 99.1), ([other, one], 50.0)):
+        found, _ = made("table2-50-test", seeds=(), others=others)
+        assert found["cells"][0]["paper"]["mean"] == pytest.approx(mean)
+
+
 def test_a_training_that_failed_elsewhere_is_not_taken(made, outcome):
     found, _ = made("table2", seeds=(0,), others=[outcome("table2", fail=("text-text-25",))])
     counts = {cell["id"]: cell["paper"]["n"] for cell in found["cells"] if cell["paper"]}
@@ -136,6 +147,6 @@ def test_an_outcome_that_does_not_fit_is_refused_before_anything_is_trained(made
 
 
 def test_a_setting_that_there_was_not_yet_had_its_default(made, outcome):
-    one = change(outcome("table2-50"), lambda data: data["trainings"][0]["settings"].pop("reader_dropout", None))
+    one = change(outcome("table2-50"), lambda data: data["trainings"][0]["settings"].pop("clip_norm"))
     found, _ = made("table2-50", seeds=(0,), others=[one])
     assert found["seeds"] == [0, 1]
