@@ -9,6 +9,7 @@ import reproduction
 
 from idlcli.errors import DataError, UsageError
 
+KEPT = {"why": "", "command": "", "files": [], "captions": [], "pages": []}
 ENTRIES = "table2,table3,table6,obs-carry,obs-vae-slows,vae-fid,figure13"
 
 
@@ -132,6 +133,15 @@ def change(path, what):
         (lambda data: data["trainings"][0].update(data="0" * 64), "other data than"),
         (lambda data: data["trainings"][0].pop("readings"), "not what a reproduction writes"),
         (lambda data: data["trainings"][0].update(readings={"test.exact": [1]}), "not what a reproduction writes"),
+        (lambda data: data["trainings"][0].update(settings=[1]), "not what a reproduction writes"),
+        (lambda data: data["trainings"][0].update(training=["text-text-50"]), "not what a reproduction writes"),
+        (lambda data: data["trainings"][0].update(seconds="long"), "not what a reproduction writes"),
+        (
+            lambda data: data["cells"][0].update(KEPT | {"files": [3], "captions": ["x"]}),
+            "not what a reproduction writes",
+        ),
+        (lambda data: data["cells"][0].update(KEPT | {"files": ["a.png"]}), "not what a reproduction writes"),
+        (lambda data: data.update(cells=[3]), "not what a reproduction writes"),
         (lambda data: data.pop("elsewhere"), "not what a reproduction writes"),
         (lambda data: data.update(seeds="01"), "not what a reproduction writes"),
         (lambda data: data.update(machine={}), "not what a reproduction writes"),

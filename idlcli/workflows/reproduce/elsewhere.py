@@ -22,6 +22,10 @@ Key = tuple[str, SideName, int]
 
 KEPT = ("why", "command", "files", "captions", "pages")
 """What is said of a figure that was drawn elsewhere."""
+ROW = {
+    "training": str, "side": str, "seed": int, "data": str, "settings": dict, "readings": dict, "seconds": int | float,
+}  # fmt: skip
+"""What is needed of a training, and of which kind it is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,15 +118,21 @@ def _open(path: Path, order: Order) -> tuple[dict[str, Any], list[dict[str, Any]
         scale = outcome["scale"]
         rows = [row for row in outcome["trainings"] if row["status"] == "done"]
         whole = all(
-            isinstance(row["seed"], int) and {"training", "side", "data", "settings", "seconds"} <= row.keys()
+            all(isinstance(row[name], kind) for name, kind in ROW.items())
             and all(isinstance(value, int | float | str) for value in row["readings"].values())
             for row in rows
-        )  # fmt: skip
+        )
         whole = whole and all(
             isinstance(one["machine"]["versions"], dict) and all(isinstance(seed, int) for seed in one["seeds"])
             for one in _machines(outcome)
         )
-        whole = whole and all({"id", *KEPT} <= cell.keys() for cell in outcome["cells"] if cell.get("files"))
+        drawn = [cell for cell in outcome["cells"] if cell.get("files")]
+        whole = whole and all(
+            {"id", *KEPT} <= cell.keys()
+            and all(isinstance(text, str) for text in (*cell["files"], *cell["pages"], *cell["captions"]))
+            and len(cell["files"]) == len(cell["captions"])
+            for cell in drawn
+        )
     except (KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
