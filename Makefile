@@ -56,7 +56,7 @@ test-slow: $(BIN)/idl   ## The trainings that prove quality (hours)
 
 test-engines: $(BIN)/idl   ## The engine tests on TensorFlow, JAX and PyTorch, sweeps on Ray; a missing one fails
 	$(BIN)/python -m pip install --quiet --editable '.[jax,ray]' '$(TORCH)'
-	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -m engine || exit 1; done
+	for engine in tensorflow jax torch; do TEST_ENGINE=$$engine $(BIN)/python -m pytest -n 2 -m engine || exit 1; done
 
 test-pages: $(BIN)/idl   ## Open the pages in headless Chromium (where there is none, Debian's is installed)
 	for name in chromium chromium-browser google-chrome chrome; do command -v $$name && exit 0; done; \

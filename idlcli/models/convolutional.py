@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from idlcli.models.modulation import modulated
 from idlcli.models.upsampling import double
 from idlcli.settings.faces import AutoencoderSettings
 
@@ -33,17 +34,21 @@ def decode(code: Any, settings: AutoencoderSettings, *, size: int) -> Any:
     maps = layers.Reshape((side, side, filters), name="decoder_maps")(features)
     for stage in range(settings.depth - 1, 0, -1):
         maps = _blocks(maps, _filters(settings, stage + 1), settings, name=f"decoder_{stage + 1}")
-        maps = _doubled(maps, _filters(settings, stage), settings, name=f"decoder_{stage}")
+        maps = _doubled(maps, _filters(settings, stage), settings, code, name=f"decoder_{stage}")
     maps = _blocks(maps, _filters(settings, 1), settings, name="decoder_1")
     if not settings.head_width:
         return double(maps, 3, how=settings.upsampling, name="decoder_picture")
-    maps = _doubled(maps, settings.head_width, settings, name="decoder_head")
+    maps = _doubled(maps, settings.head_width, settings, code, name="decoder_head")
     return layers.Conv2D(3, 3, padding="same", name="decoder_colour")(maps)
 
 
-def _doubled(maps: Any, filters: int, settings: AutoencoderSettings, *, name: str) -> Any:
-    maps = double(maps, filters, how=settings.upsampling, name=name, use_bias=not settings.batch_norm)
-    return _squash(_normalised(maps, settings, name), name)
+def _doubled(maps: Any, filters: int, settings: AutoencoderSettings, code: Any, *, name: str) -> Any:
+    own = not settings.self_modulation
+    maps = double(maps, filters, how=settings.upsampling, name=name, use_bias=own and not settings.batch_norm)
+    maps = _normalised(maps, settings, name, own=own)
+    if settings.self_modulation:
+        maps = modulated(maps, code, settings.self_modulation, name=name)
+    return _squash(maps, name)
 
 
 def _blocks(maps: Any, filters: int, settings: AutoencoderSettings, *, name: str) -> Any:
@@ -67,10 +72,13 @@ def _convolution(maps: Any, filters: int, settings: AutoencoderSettings, *, name
     return _squash(_normalised(maps, settings, name), name)
 
 
-def _normalised(maps: Any, settings: AutoencoderSettings, name: str) -> Any:
+def _normalised(maps: Any, settings: AutoencoderSettings, name: str, *, own: bool = True) -> Any:
+    """Return maps normalised over the batch, if they are to be, with a scale and shift of their ``own`` or without."""
     if not settings.batch_norm:
         return maps
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_normalization")(maps)
+    return layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, center=own, scale=own, name=f"{name}_normalization"
+    )(maps)  # fmt: skip
 
 
 def _squash(maps: Any, name: str) -> keras.KerasTensor:

@@ -20,6 +20,7 @@ from idlcli.models.discriminator import (
     generator_loss,
     normal,
 )
+from idlcli.models.modulation import modulated
 from idlcli.models.upsampling import double
 from idlcli.settings.gan import GanSettings
 
@@ -44,7 +45,7 @@ def generator(settings: GanSettings, *, size: int, classes: int) -> keras.Model:
     maps = layers.Reshape((SMALLEST, SMALLEST, filters), name="generator_maps")(maps)
     side = SMALLEST
     while side < size:
-        maps = _activated(maps, side)
+        maps = _activated(maps, side, vector, settings)
         side *= 2
         is_last = side == size
         filters = (settings.head_width or 3) if is_last else filters_at(settings.width, size, side)
@@ -54,14 +55,20 @@ def generator(settings: GanSettings, *, size: int, classes: int) -> keras.Model:
         )  # fmt: skip
     if settings.head_width:
         colour = layers.Conv2D(3, 3, padding="same", kernel_initializer=normal(), name="generator_colour")
-        maps = colour(_activated(maps, side))
+        maps = colour(_activated(maps, side, vector, settings))
     picture = layers.Activation("tanh", name="generator_tanh")(maps)
     return keras.Model([latent, label] if label is not None else latent, picture, name="generator")
 
 
-def _activated(maps: Any, side: int) -> Any:
-    maps = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"generator_{side}_normalization")(maps)
-    return layers.ReLU(name=f"generator_{side}_relu")(maps)
+def _activated(maps: Any, side: int, vector: Any, settings: GanSettings) -> Any:
+    name, own = f"generator_{side}", not settings.self_modulation
+    normalise = layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, center=own, scale=own, name=f"{name}_normalization"
+    )  # fmt: skip
+    maps = normalise(maps)
+    if settings.self_modulation:
+        maps = modulated(maps, vector, settings.self_modulation, name=name)
+    return layers.ReLU(name=f"{name}_relu")(maps)
 
 
 @keras.saving.register_keras_serializable("idlcli")

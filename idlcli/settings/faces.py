@@ -88,6 +88,10 @@ class DrawingSettings(FaceTrainSettings):
         0, "Filters at the full side of what is drawn, before its colours; 0: colours straight away.", low=0, high=512,
         group="Model",
     )  # fmt: skip
+    self_modulation: int = setting(
+        0, "Hidden units by which the code scales and shifts what is drawn, at every size; 0: none.", low=0, high=4096,
+        group="Model",
+    )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

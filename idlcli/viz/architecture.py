@@ -14,7 +14,7 @@ FAMILIES = {
     "recurrent": ("LSTM", "GRU", "RNN", "Bidirectional"),
     "pool": ("MaxPooling", "AveragePooling", "GlobalAverage", "GlobalMax", "UpSampling"),
     "random": ("Dropout", "Gaussian", "Sampling", "Noise", "Spatial"),
-    "merge": ("Add", "Concatenate", "Multiply", "Subtract", "Average", "Stack", "Dot"),
+    "merge": ("Add", "Concatenate", "Multiply", "Subtract", "Average", "Stack", "Dot", "Modulation"),
     "ends": ("InputLayer",),
 }
 """Colour family -> what the names of its layers begin with; all others are plain."""
