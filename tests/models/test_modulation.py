@@ -29,20 +29,15 @@ def test_it_is_a_scale_and_a_shift_by_channel_from_one_hidden_layer(keras_engine
     assert np.allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def drawing(model, settings):
+def drawing(model, settings, *, classes=0):
     """The network that draws, its first layer silent: all it then knows of a code is what it is told at each size."""
     import keras
 
-    if model == "gan":
-        from idlcli.models.gan import generator
+    from idlcli.models.gan import generator
+    from idlcli.models.vae import decoder
 
-        keras.utils.set_random_seed(0)
-        network = generator(settings, size=16, classes=0)
-    else:
-        from idlcli.models.vae import decoder
-
-        keras.utils.set_random_seed(0)
-        network = decoder(settings, size=16, classes=0)
+    keras.utils.set_random_seed(0)
+    network = (generator if model == "gan" else decoder)(settings, size=16, classes=classes)
     start = network.get_layer("generator_start" if model == "gan" else "decoder_start")
     start.kernel.assign(np.zeros(start.kernel.shape, "float32"))
     return network
@@ -66,5 +61,15 @@ def test_every_model_that_draws_is_told_its_code_at_each_size(model, head_width,
     layers = {layer.name for layer in network.layers}
     sizes = sum(name.endswith("_modulation") for name in layers)
     assert sizes == {"gan": 2, "vae": 1}[kind] + bool(head_width)
-    normal = [layer for layer in network.layers if "normalization" in layer.name]
-    assert all(not layer.weights or not (layer.center or layer.scale) for layer in normal)
+    assert not any(layer.center or layer.scale for layer in network.layers if "normalization" in layer.name)
+    modulated = {name.removesuffix("_modulation") for name in layers if name.endswith("_modulation")}
+    assert not any(layer.use_bias for layer in network.layers if layer.name in modulated)
+
+
+@pytest.mark.parametrize("kind", ["gan", "vae"])
+def test_of_a_model_with_labels_they_are_told_too(kind, keras_engine):
+    settings = (GanSettings if kind == "gan" else VaeSettings)(latent=4, width=3, self_modulation=5)
+    network = drawing(kind, settings, classes=2)
+    codes = np.tile(rng(0, "codes").normal(size=4).astype("float32"), (2, 1))
+    faces = np.asarray(network([codes, np.array([0, 1], "int32")]))
+    assert not np.allclose(faces[0], faces[1], atol=1e-6)
