@@ -97,7 +97,7 @@ def dcgan(place: Place, epochs: int, *words: object) -> list[str]:
 
 
 def gan_time() -> Pair:
-    words = ("gan", "train", "--recipe", "best", "--epochs", 10)
+    words = ("gan", "train", "--recipe", "best", "--epochs", 4, "--seed", 1)
 
     def ours(turn: Turn) -> Figure:
         runs = turn.place.folder / "runs"
@@ -122,7 +122,8 @@ def gan_time() -> Pair:
             "PyTorch's DCGAN tutorial, its steps alone", lambda p: dcgan(p, TUTORIAL_EPOCHS), peer, resumes=True
         ),
         how="Frechet distance of as many samples as there are held-out faces, EfficientNet-Lite0; of the peer the "
-        "better of its samples by batch and by running statistics; scoring is not timed",
+        "better of its samples by batch and by running statistics; scoring is not timed; ours trains for 4 epochs, "
+        "which were chosen on seed 0",
         goal=goal,
     )  # fmt: skip
 
