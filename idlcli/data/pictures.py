@@ -11,6 +11,7 @@ animation only the first frame is looked at.
 import dataclasses
 import io
 import struct
+import threading
 import warnings
 import zlib
 
@@ -49,6 +50,32 @@ class Picture:
     height: int
 
 
+class _Quiet:
+    """No warnings while any thread is inside: Pillow warns where it repairs, and raises what it cannot repair.
+
+    `warnings.catch_warnings` alone is not for threads: the last to leave would put back what the first had set.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._outside = warnings.catch_warnings(action="ignore")
+                self._outside.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._outside.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
+
+
 def decode(*, content: bytes | NDArray[np.generic], size: int, name: str = "") -> Picture:
     """Return one picture as uint8 RGB (size, size, 3).
 
@@ -84,15 +111,13 @@ def _open(content: bytes, name: str) -> tuple[Image.Image, str, str, tuple[int, 
     if len(content) > MAX_BYTES:
         raise DataError(f"larger than {MAX_BYTES // 2**20} MiB")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns where it repairs; what it cannot repair it raises
-            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-                form, mode, (width, height) = str(image.format), image.mode, image.size
-                _check(form, width, height, name)
-                if form == "PNG" and _png_rows_missing(content):
-                    raise DataError("damaged: fewer pixels than it claims")
-                image.load()
-                return _rgb(_upright(image)), form, mode, (width, height)
+        with _quiet, Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            form, mode, (width, height) = str(image.format), image.mode, image.size
+            _check(form, width, height, name)
+            if form == "PNG" and _png_rows_missing(content):
+                raise DataError("damaged: fewer pixels than it claims")
+            image.load()
+            return _rgb(_upright(image)), form, mode, (width, height)
     except DataError:
         raise
     except UnidentifiedImageError:
