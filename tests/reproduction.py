@@ -17,6 +17,7 @@ from idlcli.workflows.reproduce.plan import Order
 
 TAKEN = {
     "fid": {"value": 42.0, "n": 12}, "map": {"alike": 0.8, "chance": 0.51, "said": "alike"},
+    "prdc": {"coverage": 0.4, "real": 0.9, "precision": 0.5, "n": 12},
     "layers": {"Conv2DTranspose": {"kernel_size": "3x3", "strides": "2x2", "padding": "same"}},
 }  # fmt: skip
 
@@ -58,7 +59,7 @@ def prepare(place, arithmetic, faces, patch):
     ):
         def train(job, *, stop=None, train=None):
             training, seed = job.name.rsplit("-", 2)[0], job.cell.settings.seed
-            if training in fail:
+            if training in fail or job.name in fail:
                 return Outcome("failed", None, error="no room")
             found = job.find()
             if found is None:
@@ -68,9 +69,11 @@ def prepare(place, arithmetic, faces, patch):
                 told = metrics_of(seed, **(metrics or {}).get(training, {}))
                 told["test"]["mse"] = told["train"]["mse"] = 0.02
                 (found.path / "data.json").write_text(json.dumps({"fingerprint": job.mark}))
+                losses = {1: 0.6, 2: 0.7, 10: 0.06}
                 rows = [
-                    {"epoch": n, "loss": 0.6 / n, "d_loss": 0.3 / n, "g_loss": 2.0 * n, "seconds": 1.5} for n in (1, 10)
-                ]
+                    {"epoch": n, "loss": loss, "character": told["train"]["character"], "d_loss": 0.3 / n,
+                     "g_loss": 2.0 * n, "seconds": 1.0} for n, loss in losses.items()
+                ]  # fmt: skip
                 (found.path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
                 picture(found.path / "plots" / "strip.png")
                 picture(found.path / "samples" / "epoch-0002.png")

@@ -38,7 +38,7 @@ def test_readme_and_outcome_say_the_same(headline):
 def test_the_table_has_a_row_a_headline_with_both_recipes(headline):
     text = headline.block(OUTCOME)
     assert "| 50-50: Test accuracy | 99.34% | 99.41% ± 0.12% | 100.00% ± 0.00% |" in text
-    assert "| VAE Frechet distance | 1989424.07 - 0.003j | 123.5 | – |" in text
+    assert "| VAE Frechet distance | 1989424.07 - 0.003j | 123.5 (1 of 2) | – |" in text
     assert "not a headline" not in text
     assert "0 better, 2 agrees (1 of them settings and shapes taken from it), 1 differs, 1 not judged" in text
 

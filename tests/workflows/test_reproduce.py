@@ -14,9 +14,11 @@ import pytest
 import reproduction
 from PIL import Image
 
+from idlcli.data.arithmetic import Arithmetic
+from idlcli.data.face_set import Faces
 from idlcli.errors import Interrupted, RunFailed
 from idlcli.runs import Run, list_runs
-from idlcli.workflows.reproduce import instruments, reading
+from idlcli.workflows.reproduce import data_sets, instruments, reading
 from idlcli.workflows.reproduce import run as library
 
 
@@ -71,6 +73,56 @@ def test_rates_of_a_single_run_are_told_apart_only_beyond_what_its_queries_may_b
     claim = by_id(data)["obs-carry"]
     assert claim["verdict"] == word
     assert "may be chance" in claim["why"]
+
+
+def test_what_queries_may_bring_about_is_of_the_run_that_is_there(made):
+    lost = ("text-text-50-paper-s0",)
+    data, _ = made("obs-carry", seeds=(0, 1), fail=lost, metrics={"text-text-50": {"carry": 0.0401}})
+    claim = by_id(data)["obs-carry"]
+    assert claim["paper"]["n"] == 1
+    assert claim["verdict"] == "not judged", claim["why"]
+
+
+def test_a_claim_may_be_of_how_often_something_rises(made):
+    claim = by_id(made("obs-lstm-smoother")[0])["obs-lstm-smoother"]
+    assert claim["paper"]["mean"] == claim["than"][0]["mean"] == 1
+    assert claim["verdict"] == "not judged"
+
+
+@pytest.mark.parametrize(("coverage", "word"), [(0.5, "agrees"), (0.4, "differs")])
+def test_a_gan_is_diverse_if_it_covers_half_of_what_real_faces_do(coverage, word, made, monkeypatch):
+    monkeypatch.setitem(reproduction.TAKEN["prdc"], "coverage", coverage)
+    assert by_id(made("obs-gan-diverse")[0])["obs-gan-diverse"]["verdict"] == word
+
+
+def test_what_is_left_out_is_named_where_it_is_little(made):
+    everything = reading.load().entries
+    few = reproduction.read_page(made(",".join(set(everything) - {"figure4", "figure9"}))[1] / "index.html")
+    assert "Left out: figure4, figure9." in few.text
+    most = reproduction.read_page(made("figure4,figure9")[1] / "index.html")
+    assert f"2 of {len(everything)} entries." in most.text
+
+
+def test_a_command_makes_the_data_that_were_there(made, tmp_path):
+    cells = by_id(made("table1,obs-npy")[0])
+    assert cells["obs-npy"]["command"].startswith("idl data build faces --out ")
+    assert "--pools shared --out " in cells["table1-instances"]["command"]
+    about = {"source": {"kind": "zip", "name": "my faces.zip"}}
+    mine = Faces(tmp_path, np.zeros((1, 4, 4, 3), np.uint8), about, np.arange(1), np.arange(0), {})
+    assert data_sets.DataSet(Path("d"), "", mine).command == "idl data build faces --source 'my faces.zip' --out d"
+    digits = Arithmetic(None, None, {"pools": "disjoint", "digits": {"name": "mnist"}}, tmp_path)
+    said = "idl data build arithmetic --pools disjoint --digits mnist --out d"
+    assert data_sets.DataSet(Path("d"), "", digits).command == said
+
+
+def test_a_picture_that_is_gone_is_taken_again(made):
+    taken = []
+    _, place = made("figure8", taken=taken)
+    (picture,) = (place.parent / "runs" / "reproduce" / "measured").rglob("map.png")
+    picture.unlink()
+    data, _ = made("figure8", taken=taken)
+    assert len(taken) == 2
+    assert data["cells"][0]["files"]
 
 
 def test_a_claim_may_be_of_how_far_something_falls(made):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from idlcli.data import arithmetic, face_set, faces
 from idlcli.data.arithmetic import Arithmetic
-from idlcli.data.digits import SIDE
+from idlcli.data.digits import BUNDLED, SIDE
 from idlcli.data.face_set import Faces
 from idlcli.errors import DataError
 from idlcli.experiments.driver import fingerprint
@@ -35,6 +36,17 @@ class DataSet:
     def is_cartoon(self) -> bool:
         """Whether it holds faces that were drawn here, not the report's."""
         return isinstance(self.content, Faces) and self.content.manifest["source"].get("kind") == "cartoon"
+
+    @property
+    def command(self) -> str:
+        """What to type to have it again; of what it was built from only the name is known."""
+        about, out = self.content.manifest, f"--out {shlex.quote(str(self.path))}"
+        if isinstance(self.content, Faces):
+            source = "" if self.is_cartoon else f" --source {shlex.quote(str(about['source']['name']))}"
+            return f"idl data build faces{source} {out}"
+        name = str(about["digits"]["name"])
+        digits = "" if name == BUNDLED else f" --digits {shlex.quote(name)}"
+        return f"idl data build arithmetic --pools {about['pools']}{digits} {out}"
 
 
 def obtain(name: str, *, root: Path, given: Path | None, say: Callable[[str], None]) -> DataSet:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from idlcli.data import face_set
 from idlcli.errors import DataError
 from idlcli.experiments import architecture, evaluate, maps, show
 from idlcli.experiments.evaluate import Conditions
@@ -18,6 +19,8 @@ from idlcli.runs import Run
 
 QUICK_COUNT = 256
 """Pictures that an instrument takes in a quick reproduction."""
+COMPARED = 1200
+"""The most of each side of which coverage is taken; it depends on the number."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +54,16 @@ class Instrument:
 def _fid(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
     found = evaluate.compare(metric="fid", a=str(run.path), b=str(bench.data["faces"]), conditions=bench.conditions)
     return {"value": found["value"], "n": found["n"][0]}
+
+
+def _prdc(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
+    """Return what made faces cover of the held-out ones, and what as many training faces do."""
+    faces = str(bench.data["faces"])
+    count = bench.count or min(COMPARED, len(face_set.load(path=bench.data["faces"]).test_indices))
+    conditions = dataclasses.replace(bench.conditions, count=count, part="test")
+    found = evaluate.compare(metric="prdc", a=str(run.path), b=faces, conditions=conditions)
+    real = evaluate.compare(metric="prdc", a=faces, b=faces, conditions=dataclasses.replace(conditions, part_a="train"))
+    return {"coverage": found["coverage"], "precision": found["precision"], "real": real["coverage"], "n": count}
 
 
 def _map(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
@@ -112,6 +125,7 @@ def _kept(folder: str, name: str) -> Callable[[Run, Bench, Path], dict[str, Any]
 
 INSTRUMENTS = {
     "fid": Instrument(_fid, "eval fid {run} {faces}"),
+    "prdc": Instrument(_prdc, "eval prdc {run} {faces}"),
     "map": Instrument(_map, "viz tsne {run} --space latent"),
     "grid": Instrument(_grid, "viz grid {run}"),
     "model": Instrument(_model, "viz model {run}"),
@@ -133,11 +147,12 @@ def take(name: str, run: Run, bench: Bench) -> tuple[dict[str, Any], Path]:
     }
     if file.exists():
         kept = read_json_object(file)
-        if kept.get("told") == told and isinstance(kept.get("found"), dict):
+        is_whole = picture.exists() or not kept.get("draws")
+        if kept.get("told") == told and isinstance(kept.get("found"), dict) and is_whole:
             return kept["found"], picture
     make_directory(folder)
     found = INSTRUMENTS[name].take(run, bench, picture)
-    write_json(file, {"told": told, "found": found})
+    write_json(file, {"told": told, "found": found, "draws": picture.exists()})
     return found, picture
 
 
@@ -146,7 +161,7 @@ def command(name: str, run: str, bench: Bench) -> str:
     words = INSTRUMENTS[name].words
     if not words:
         return ""
-    count = f" --count {bench.count}" if bench.count and name in ("fid", "map") else ""
+    count = f" --count {bench.count}" if bench.count and name in ("fid", "prdc", "map") else ""
     return f"idl {words}{count}".format(run=run, faces=bench.data.get("faces", ""))
 
 

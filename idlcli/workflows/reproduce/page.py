@@ -21,6 +21,8 @@ from idlcli.workflows.reproduce.tables import Results
 
 TAG = "here"
 """What the page's own directory is called among places."""
+NAMED = 12
+"""The most entries that are named where they are left out."""
 ORDER_OF_CLAIMS = {"differs": 0, "agrees": 1, "better": 1, "not judged": 2}
 
 
@@ -28,7 +30,7 @@ def compose(data: dict[str, Any], book: books.Book, *, place: Path) -> Content:
     """Return the page of an outcome; its figures are those that lie under ``place``."""
     results = {cell["id"]: cell for cell in data["cells"]}
     sections = [
-        Section("headline", "In short", [*_cautions(data), _counts(data), *_headlines(results)]),
+        Section("headline", "In short", [*_cautions(data, book, results), _counts(data), *_headlines(results)]),
         *_refuted(results),
         *(found for section in book.sections if (found := _section(section, results, place)).blocks),
         Section("trainings", "Trainings", [_trainings(data)]),
@@ -45,7 +47,7 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seeds {', '.join(map(str, sorted(seeds)))}" if len(seeds) > 1 else f"seed {seeds[0]}"
 
 
-def _cautions(data: dict[str, Any]) -> list[Block]:
+def _cautions(data: dict[str, Any], book: books.Book, results: Results) -> list[Block]:
     notes = []
     if data["scale"] == "quick":
         notes.append(
@@ -56,6 +58,9 @@ def _cautions(data: dict[str, Any]) -> list[Block]:
         notes.append(
             "The faces are cartoons drawn here, not the report's anime faces: numbers on faces are not judged."
         )
+    if left := [id for id in book.entries if id not in results]:
+        few = len(left) <= NAMED
+        notes.append(f"Left out: {', '.join(left)}." if few else f"{len(results)} of {len(book.entries)} entries.")
     failed = [f"{one['name']}: {one['error']}" for one in data["trainings"] if one["status"] != "done"]
     notes += [f"Failed: {clean(one)}" for one in failed]
     return [Notes(notes)] if notes else []
@@ -67,7 +72,7 @@ def _counts(data: dict[str, Any]) -> Tiles:
     about = {
         "better": "than the report", "agrees": f"with the report, {taken} of them settings and shapes taken from it",
         "differs": "from the report",
-        "not judged": "pictures, and numbers that cannot be compared",
+        "not judged": "pictures, numbers that cannot be compared, and what is too close to call",
     }  # fmt: skip
     return Tiles([Tile(str(words.count(word)), word, about[word]) for word in tables.MARKS])
 

@@ -35,7 +35,7 @@ DATA = ("shared", "disjoint", "faces")
 ANY_RUN = ("train", "test", "log", "settings", "layers")
 SOURCES = {
     "seq2seq": (*ANY_RUN, "interval", "errors", "diversity", "judge"), "judge": ANY_RUN,
-    "vae": (*ANY_RUN, "fid", "map"), "cae": (*ANY_RUN, "map"), "gan": (*ANY_RUN, "fid", "map"),
+    "vae": (*ANY_RUN, "fid", "map"), "cae": (*ANY_RUN, "map"), "gan": (*ANY_RUN, "fid", "prdc", "map"),
 }  # fmt: skip
 """What a metric of each kind of run may begin with."""
 QUANTITY = {"metric", "unit", "training", "data", "against"}

@@ -99,7 +99,8 @@ def _claim(claim: Claim, shop: Shop) -> dict[str, Any]:
         is_same = other.training == told.training
         name = _spoken(other.metric) if is_same else shop.book.trainings[other.training].what
         others.append({"what": name, "mean": None, **(_spread(list(right.values())) or {})})
-        error = math.hypot(*(_error(one, shop) for one in (told, other))) if is_same else 0.0
+        alone = next(iter(sorted(set(left) & set(right))), None) if is_same else None
+        error = 0.0 if alone is None else math.hypot(*(_error(one, shop, alone) for one in (told, other)))
         gaps.append(_gap(left, right, is_same=is_same, rule=claim.rule, name=name, error=error))
     known = [gap for gap in gaps if gap is not None]
     verdict = verdicts.of_claim(claim.relation, known) if len(known) == len(gaps) else not_judged("a run is missing")
@@ -112,12 +113,11 @@ def _claim(claim: Claim, shop: Shop) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _error(told: Quantity, shop: Shop) -> float:
-    """Return the standard error of a count or a rate of errors in the first seed's run, of anything else nothing.
+def _error(told: Quantity, shop: Shop, seed: int) -> float:
+    """Return the standard error of a count or a rate of errors in a seed's run, of anything else nothing.
 
     One error is added, so that none is not certainty.
     """
-    seed = shop.first
     value = shop.value(told, "paper", seed)
     if told.source != "errors" or not isinstance(value, int | float):
         return 0.0
@@ -159,10 +159,7 @@ def _spoken(metric: str) -> str:
 def _command(shop: Shop, trainings: Sequence[str], told: Quantity) -> str:
     """Return what to type to have a quantity's runs again by hand, or its data; and what is measured of them."""
     if not told.training:
-        name = told.data
-        path = shop.order.places[name]
-        pools = f" --pools {name}" if name != "faces" else ""
-        return f"idl data build {'faces' if name == 'faces' else 'arithmetic'}{pools} --out {path}"
+        return shop.data[told.data].command
     lines = shop.commands(trainings, "paper")
     if instruments.is_instrument(told.source):
         names = [plan.run_name(name, "paper", shop.first) for name in dict.fromkeys(trainings)]

@@ -4,6 +4,7 @@ What is read of a run is kept, so that a reproduction of other seeds can take it
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,8 @@ class Shop:
         if source == "log":
             which, _, name = rest.partition(".")
             rows = [row for row in run.log() if name in row]
+            if which == "rises":
+                return float(sum(after[name] > before[name] for before, after in itertools.pairwise(rows)))
             if which.isdecimal():
                 rows = [row for row in rows if row["epoch"] == int(which)]
             return float(rows[0 if which == "first" else -1][name]) if rows else None
