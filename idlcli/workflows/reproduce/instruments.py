@@ -5,7 +5,6 @@ run's metrics, so that a reproduction that is started again does not take it aga
 """
 
 import dataclasses
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -173,9 +172,9 @@ def page_of(picture: Path) -> Path:
 def copy(picture: Path, out: Path) -> None:
     """Put a picture among the figures, and its page if it has one."""
     make_directory(out.parent)
-    shutil.copyfile(picture, out)
+    write_bytes(out, picture.read_bytes())
     if page_of(picture).exists():
-        shutil.copyfile(page_of(picture), page_of(out))
+        write_bytes(page_of(out), page_of(picture).read_bytes())
 
 
 def is_instrument(source: str) -> bool:
