@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from idlcli import runs
-from idlcli.errors import DataError, IdlError, Interrupted, UsageError
+from idlcli.errors import DataError, IdlError, UsageError
 from idlcli.experiments import followers, initial
 from idlcli.files import only_one, read_json_object, write_json
 from idlcli.runs import Run
@@ -198,8 +198,6 @@ def _train(
         followers.hand_out(run)
         metrics = experiment.train(prepared, run=run, reporter=reporter)
         write_json(run.path / "metrics.json", metrics)
-    except Interrupted:
-        raise
     except Exception as error:
         with contextlib.suppress(IdlError):  # the disk may be what failed
             write_json(failure, {"error": type(error).__name__, "message": str(error)[:1000]})

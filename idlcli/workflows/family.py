@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from idlcli.errors import IdlError
+from idlcli.errors import IdlError, Interrupted
 from idlcli.experiments import driver
 from idlcli.files import make_directory
 from idlcli.runs import Run
@@ -111,7 +111,7 @@ def _one(asked: dict[str, Any]) -> tuple[int, str]:
         else:
             driver.start(kind=asked["kind"], settings=settings, root=Path(asked["root"]), name=asked["name"])
         _forget()
-    except IdlError as error:
+    except (IdlError, Interrupted) as error:
         return error.exit_code, error.message
     except KeyboardInterrupt:
         return 130, "Interrupted."
