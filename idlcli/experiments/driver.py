@@ -7,6 +7,7 @@ Only ``train`` needs the engine, and imports what needs it: bad input is refused
 """
 
 import contextlib
+import dataclasses
 import importlib
 import json
 from collections.abc import Mapping
@@ -44,13 +45,14 @@ def start(
     engine.check(settings.backend)
     devices.check(settings)
     experiment = _module(kind)
+    if not settings.process_id:
+        settings = pinned(settings, kind=kind, root=root)
     prepared = experiment.prepare(settings, root=root)
     source = None if settings.process_id else initial.find(settings, kind=kind, data=prepared.data, root=root)
     devices.join(settings)
     if settings.process_id:
         return followers.follow(experiment, prepared)
-    kept = applicable(settings) | ({"init": initial.name_of(source, root=root)} if source else {})
-    run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=kept)
+    run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=applicable(settings))
     with runs.hold(run):
         _describe(run, prepared, source)
         return _train(experiment, prepared, run, reporter, resumed=False)
@@ -161,14 +163,35 @@ def matching(*, kind: str, settings: Any, root: Path, mark: str) -> Run | None:
 
     A setting that there was not yet when a run was made has its default there.
     """
-    wanted = without_place(applicable(settings))
+    wanted = _what(settings, kind=kind, root=root)
     for run in reversed(runs.list_runs(root)):
         with contextlib.suppress(DataError):
-            if run.kind == kind and without_place(applicable(settings_of(run))) == wanted:
+            if run.kind == kind and _what(settings_of(run), kind=kind, root=root) == wanted:
                 about = run.path / "data.json"  # not there yet: stopped before anything was written
                 if not about.exists() or read_json_object(about).get("fingerprint") == mark:
                     return run
     return None
+
+
+def pinned(settings: Any, *, kind: str, root: Path) -> Any:
+    """Return settings that name the runs they build on as a run under ``root`` keeps them: what `latest` means passes.
+
+    Raises :class:`DataError` where there is no such run.
+    """
+    named = {"init": (kind,), "judge": ("judge",)}
+    found = {
+        name: runs.find(reference, root=root, kinds=kinds)
+        for name, kinds in named.items()
+        if (reference := getattr(settings, name, ""))
+    }
+    return dataclasses.replace(settings, **{name: initial.name_of(run, root=root) for name, run in found.items()})
+
+
+def _what(settings: Any, *, kind: str, root: Path) -> dict[str, Any]:
+    """Return the settings that say what is trained, however the runs that it builds on were named."""
+    with contextlib.suppress(DataError):  # one that is gone has the name that it had
+        settings = pinned(settings, kind=kind, root=root)
+    return without_place(applicable(settings))
 
 
 def _describe(run: Run, prepared: Prepared, source: Run | None) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from idlcli import runs
 from idlcli.errors import UsageError
 from idlcli.experiments import driver, judge
 from idlcli.experiments.scenarios import check_judge
@@ -122,3 +123,23 @@ def test_a_judge_reads_whatever_else_is_read_beside_it(settings, built_arithmeti
     assert np.allclose(reader.read(images[3, 1]), together[3, 1], atol=1e-5)
     assert reader.features(images[:, 0]).shape[0] == 20
     assert reader.score["digits"] < reader.score["n"]
+
+
+def test_the_latest_judge_is_the_one_there_was_when_the_training_began(keras_engine, small, tmp_path, monkeypatch):
+    """A judge made later reads neither for the run when it goes on nor for whoever asks for the same again."""
+
+    def prepare(settings, *, root):
+        return SimpleNamespace(settings=settings, data={"fingerprint": "mark"})
+
+    stand_in = SimpleNamespace(prepare=prepare, slug=lambda settings: "x", train=lambda prepared, **_: {})
+    monkeypatch.setattr(driver, "_module", lambda kind: stand_in)
+    judges = [runs.create(root=tmp_path, slug="judge", name=None, kind="judge", settings={})]
+    settings = dataclasses.replace(small, mode="text-image", judge="latest")
+    run = Run(Path(driver.start(kind="seq2seq", settings=settings, root=tmp_path, name=None)["run"]))
+    assert run.config()["settings"]["judge"] == judges[0].name
+    assert driver.matching(kind="seq2seq", settings=settings, root=tmp_path, mark="mark") == run
+    judges.append(runs.create(root=tmp_path, slug="judge", name=None, kind="judge", settings={}))
+    for reader, found in ((judges[0], run), (judges[1], None)):
+        for named in (reader.name, str(reader.path)):
+            wanted = dataclasses.replace(settings, judge=named)
+            assert driver.matching(kind="seq2seq", settings=wanted, root=tmp_path, mark="mark") == found
