@@ -109,8 +109,8 @@ def _train(job: Job, run: Run | None, stop: threading.Event) -> tuple[int, str]:
     """Return the exit status of the training and what it said went wrong; its own words go to a log."""
     make_directory(job.root / "logs")
     with open(job.root / "logs" / f"{job.name}.log", "ab") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "idlcli", *_words(job, run), "--json"],
+        process = subprocess.Popen(  # -P: what lies in the working directory is not imported
+            [sys.executable, "-P", "-m", "idlcli", *_words(job, run), "--json"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
         )  # fmt: skip
         asked = False

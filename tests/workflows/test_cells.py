@@ -26,7 +26,7 @@ STAND_IN = """\
 import json, os, signal, sys, time
 from pathlib import Path
 place = Path({place!r})
-words = sys.argv[3:]
+words = sys.argv[4:]
 with open(place / "asked.jsonl", "a") as file:
     file.write(json.dumps(words) + "\\n")
 todo = json.loads((place / "todo.json").read_text())
@@ -212,3 +212,11 @@ def test_a_run_made_before_there_was_a_setting_has_its_default(job):
 
     assert found(settings) == Run(old.path)
     assert found(dataclasses.replace(settings, eval_every=2)) is None
+
+
+def test_what_lies_in_the_working_directory_is_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "typer.py").write_text("raise SystemExit(77)")
+    monkeypatch.chdir(tmp_path)
+    given = Job(Cell("seq2seq train", {}, Seq2seqSettings(data="nowhere")), tmp_path / "sweep", "mark")
+    code, error = cells._train(given, None, threading.Event())
+    assert (code, error) == (3, "There is no arithmetic data set at nowhere.")
