@@ -18,7 +18,7 @@ from typer.core import TyperCommand
 from idlcli.cli.console import Console, Result, table
 from idlcli.errors import UsageError
 from idlcli.settings.fields import Field, fields_of
-from idlcli.settings.resolve import Resolved, applicable, resolve
+from idlcli.settings.resolve import Resolved, applicable, resolve, variables
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, its name, its number, or `latest`.")]
 RunsOption = Annotated[str, typer.Option("--runs", metavar="DIR", help="Where runs lie (IDL_RUNS_ROOT, else ./runs).")]
@@ -206,6 +206,12 @@ def runs_root(given: str) -> Path:
 def data_root() -> Path:
     """Return where data lie: IDL_DATA_ROOT, else ./data."""
     return Path(os.environ.get("IDL_DATA_ROOT") or "data")
+
+
+def forget_settings() -> None:
+    """Drop the variables that set a hyperparameter: the trainings that are started next are told every setting."""
+    for variable in variables(os.environ):
+        del os.environ[variable]
 
 
 def cache_root() -> Path | None:

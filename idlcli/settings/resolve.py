@@ -50,7 +50,7 @@ def resolve(
             values[name], origins[name] = value, origin
 
     from_flags = {name: fields[name].check(value, subject=fields[name].option) for name, value in flags.items()}
-    from_environ, variables = _from_environ(fields, environ)
+    from_environ, named = _from_environ(fields, environ)
     from_config = _from_table(fields, read_toml(config), where=str(config)) if config else {}
     if places:
         for name, (value, origin) in places.items():
@@ -61,7 +61,7 @@ def resolve(
         take(_from_table(fields, read_toml(path), where=f"recipe {path.stem}"), f"recipe {path.stem}")
     take(from_config, str(config))
     take(from_environ, "environment")
-    origins.update(variables)
+    origins.update(named)
     take(from_flags, "flag")
     _leave_out(fields, values, origins)
     _check_applies(fields, values, origins)
@@ -79,18 +79,23 @@ def _from_table(fields: Mapping[str, Field], table: Mapping[str, Any], *, where:
 
 
 def _from_environ(fields: Mapping[str, Field], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    found, variables = {}, {}
+    found, named = {}, {}
     for name, field in fields.items():
         variable = "IDL_" + name.upper()
         if variable in environ:
             found[name] = field.parse(environ[variable], subject=variable)
-            variables[name] = variable
-    return found, variables
+            named[name] = variable
+    return found, named
+
+
+def variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the names of the `IDL_*` variables that set a hyperparameter, or that nobody knows."""
+    return [variable for variable in environ if variable.startswith("IDL_") and variable not in NOT_SETTINGS]
 
 
 def check_environ(environ: Mapping[str, str], *, kinds: tuple[type, ...]) -> None:
     """Raise :class:`UsageError` for an `IDL_*` variable that no command knows."""
-    given = [variable for variable in environ if variable.startswith("IDL_") and variable not in NOT_SETTINGS]
+    given = variables(environ)
     if not given:
         return
     known = {"IDL_" + name.upper() for kind in kinds for name in fields_of(kind)} | set(NOT_SETTINGS)
