@@ -49,8 +49,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a small UTF-8 file atomically."""
-    write_bytes(path, content.encode())
+    """Write a small UTF-8 file atomically; of a file name that is not UTF-8 what is not is an escape, as in JSON."""
+    write_bytes(path, content.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:

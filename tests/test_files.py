@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from idlcli import files
@@ -27,12 +27,10 @@ fixture_is_shared = settings(
 
 
 @fixture_is_shared
-@given(JSON.filter(lambda value: "\ud800" not in repr(value)))
+@given(JSON)
+@example("caf\udce9")  # what Python makes of a path that is not UTF-8
 def test_json_that_was_written_is_read_back(tmp_path, value):
-    try:
-        files.write_json(tmp_path / "x.json", value)
-    except UnicodeEncodeError:  # a lone surrogate is no text
-        return
+    files.write_json(tmp_path / "x.json", value)
     assert files.read_json(tmp_path / "x.json") == value
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 

@@ -14,6 +14,8 @@ from fuzz_targets import DIGITS, PICTURES, npy_of, npz_of, png, zip_of
 from PIL import Image
 from strange_files import chunk, png_claiming
 
+from idlcli import runs
+
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
     target = io.BytesIO()
@@ -183,3 +185,17 @@ def test_a_data_set_whose_array_was_exchanged(name, what, here, arithmetic_data:
     watched |= {"given"}
     here("data", "check", arithmetic_data).refused(3, "arithmetic")
     here("seq2seq", "train", "--data", arithmetic_data).refused(3, "arithmetic")
+
+
+def test_a_path_that_is_not_utf_8_is_a_path_like_any_other(here, tmp_path):
+    place = os.fsdecode(b"caf\xe9")
+    (tmp_path / place).mkdir()
+    (tmp_path / place / "a.png").write_bytes(png())
+    (tmp_path / place / "digits.npz").write_bytes(DIGITS)
+    assert here("data", "build", "faces", "--source", place, "--json").data["count"] == 1
+    assert here("data", "check", "data/faces", "--json").data["source"]["name"] == place
+    digits = f"{place}/digits.npz"
+    assert here("data", "build", "arithmetic", "--digits", digits, "--json").data["glyphs"]
+    run = runs.create(root=tmp_path / "runs", slug="x", name=None, kind="seq2seq", settings={"data": place})
+    assert run.config()["settings"]["data"] == place
+    here("report", "1", "--out", "page.html", "--json").data["bytes"]
