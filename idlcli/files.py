@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import tomllib
 from collections.abc import Iterator
@@ -128,7 +129,7 @@ def read_json(path: Path) -> Any:
     """Return the JSON value in a file, or raise :class:`DataError` that names the file."""
     content = read_bytes(path, limit=MAX_TEXT_BYTES)
     try:
-        return json.loads(content, parse_constant=_refuse_constant)
+        return _parsed(content)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not valid JSON: {_one_line(error)}.") from error
 
@@ -146,7 +147,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for line in read_bytes(path, limit=MAX_TEXT_BYTES).split(b"\n")[:-1]:
         try:
-            row = json.loads(line)
+            row = _parsed(line)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: line {len(rows) + 1} is not valid JSON: {_one_line(error)}.") from error
         if not isinstance(row, dict):
@@ -193,8 +194,15 @@ def sha256_of_file(path: Path) -> str:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _parsed(content: bytes) -> Any:
+    """Return a JSON value of finite numbers; Python's own parser takes `NaN`, and 1e999 as infinity."""
+    return json.loads(content, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text:.40} is no finite number")
+    return value
 
 
 def _one_line(error: BaseException) -> str:

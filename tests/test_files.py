@@ -44,7 +44,8 @@ def test_what_is_no_number_is_never_written(value, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"NaN", b"[Infinity]", b"-Infinity", b"{'a': 1}", b"", b"\xff", b"1 2", b"[" * 10**6]
+    "content",
+    [b"NaN", b"[Infinity]", b"-Infinity", b"1e999", b'{"a": -1e999}', b"{'a': 1}", b"", b"\xff", b"1 2", b"[" * 10**6],
 )
 def test_what_is_not_json_is_a_data_error_with_the_file(content, tmp_path):
     (tmp_path / "x.json").write_bytes(content)
@@ -99,7 +100,7 @@ def test_lines_are_read_without_the_one_that_a_crash_tore(tmp_path):
         assert files.read_json_lines(path) == [{"n": n} for n in range(whole)]
 
 
-@pytest.mark.parametrize("line", [b"not json", b"[1]", b"", b"3", b"\xff"])
+@pytest.mark.parametrize("line", [b"not json", b"[1]", b"", b"3", b"\xff", b'{"n": NaN}', b'{"n": 1e999}'])
 def test_a_broken_line_is_a_data_error_with_its_number(line, tmp_path):
     (tmp_path / "log.jsonl").write_bytes(b'{"n": 0}\n' + line + b'\n{"n": 2}\n')
     with pytest.raises(DataError, match="line 2"):
