@@ -188,6 +188,8 @@ def read_tensors(path: Path) -> dict[str, Any]:
 def sha256_of_file(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file's bytes."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise DataError(f"No such file: {path}.")
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

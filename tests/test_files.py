@@ -219,8 +219,8 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "loop", tmp_path / "nowhere", tmp_path / ("a" * 300)):
         with pytest.raises(DataError):
             files.read_bytes(path, limit=10)
-    with pytest.raises(DataError):
-        files.sha256_of_file(tmp_path / "nowhere")
+        with pytest.raises(DataError):
+            files.sha256_of_file(path)
 
 
 @fixture_is_shared
