@@ -107,8 +107,8 @@ def only_one(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def sweep_temporaries(directory: Path) -> None:
-    """Remove the temporary files that a killed process left in ``directory``. Call it only under the run's lock."""
-    for stray in directory.glob(".*.tmp"):
+    """Remove the temporary files that a killed process left below ``directory``. Call it only under the run's lock."""
+    for stray in directory.rglob(".*.tmp"):
         _remove_quietly(stray)
 
 

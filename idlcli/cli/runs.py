@@ -120,8 +120,7 @@ def remove(
 
     found = [library.find(reference, root=runs_root(runs)) for reference in run]
     unique = list({one.path.resolve(): one for one in found}.values())
-    for one in unique:
-        library.remove(one)
+    library.remove(*unique)
     return Result({"removed": [str(one.path) for one in unique]}, "\n".join(f"removed {one.path}" for one in unique))
 
 
