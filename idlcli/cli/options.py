@@ -30,7 +30,6 @@ class Plan:
     """What a command with settings is to do: the settings, and for a training where its run is made."""
 
     settings: Any
-    origins: dict[str, str]
     name: str | None
     runs: Path
 
@@ -185,7 +184,7 @@ def _make_plan(kind: type, words: str, given: dict[str, Any], makes_run: bool) -
         places={field: (str(data_root() / folder), "IDL_DATA_ROOT" if os.environ.get("IDL_DATA_ROOT") else "default")},
     )
     run_name = given.pop("name", None) if makes_run else None
-    plan = Plan(resolved.settings, resolved.origins, run_name, runs_root(given.pop("runs", "") if makes_run else ""))
+    plan = Plan(resolved.settings, run_name, runs_root(given.pop("runs", "") if makes_run else ""))
     return resolved, plan, dry_run
 
 
