@@ -61,7 +61,10 @@ def label(point: Mapping[str, Any]) -> str:
 
 
 def _spelt(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def packaged() -> dict[str, Path]:
