@@ -11,7 +11,7 @@ import numpy as np
 from idlcli.data import digits, glyphs
 from idlcli.data.arrays import open_array
 from idlcli.data.queries import Queries, make_queries
-from idlcli.data.staging import staged_directory
+from idlcli.data.staging import check_replaceable, staged_directory
 from idlcli.errors import DataError, UsageError
 from idlcli.files import atomic_writer, read_json_object, sha256_of_file, write_json
 from idlcli.seeds import rng
@@ -39,6 +39,7 @@ class Arithmetic:
 def build(*, settings: ArithmeticSettings, out: Path) -> dict[str, Any]:
     """Write the data set to ``out`` and return what was written (the contract's ``data build``)."""
     started = time.perf_counter()
+    check_replaceable(out=out, kind=KIND, own=OWN, overwrite=settings.overwrite)
     queries = make_queries(ops=settings.ops, maximum=settings.max)
     source = digits.load(settings.digits)
     bank = glyphs.make_bank(digits=source, alphabet=queries.alphabet, seed=settings.seed)
