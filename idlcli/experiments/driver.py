@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import importlib
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,8 @@ from idlcli.settings.fields import from_dict
 from idlcli.settings.resolve import applicable, changed, differences, without_place
 from idlcli.training import devices, engine
 from idlcli.training.reporter import Reporter
+
+LOOK_SECONDS = 0.2
 
 
 class Prepared(Protocol):
@@ -149,8 +152,16 @@ def _obtained(*, kind: str, settings: Any, root: Path, reporter: Reporter | None
         if run is None:
             return Run(Path(start(kind=kind, settings=settings, root=root, name=None, reporter=reporter)["run"]))
         if run.metrics() is None:
+            _wait_until_free(run, reporter)
             resume(run=run, data=settings.data, reporter=reporter)
         return run
+
+
+def _wait_until_free(run: Run, reporter: Reporter | None) -> None:
+    if runs.is_locked(run) and reporter is not None:
+        reporter.warn(f"{run.name} is being trained by another process; it is waited for.")
+    while runs.is_locked(run):
+        time.sleep(LOOK_SECONDS)
 
 
 def data_mark(*, kind: str, settings: Any, root: Path) -> str:

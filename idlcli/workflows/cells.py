@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from idlcli.errors import Diverged, RunFailed
 from idlcli.experiments import driver
+from idlcli.experiments.driver import LOOK_SECONDS
 from idlcli.files import make_directory
 from idlcli.runs import Run, is_locked
 from idlcli.settings.fields import fields_of
@@ -22,8 +23,6 @@ from idlcli.workflows.sweep_file import Cell
 
 ATTEMPTS = 2
 """A failed training is tried once more; one that diverged is not: the same seed would diverge again."""
-
-LOOK_SECONDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,12 +13,13 @@ from typing import Any
 
 from idlcli.errors import IdlError, Interrupted
 from idlcli.experiments import driver
+from idlcli.experiments.driver import LOOK_SECONDS
 from idlcli.files import make_directory
 from idlcli.runs import Run
 from idlcli.settings import RUN_KINDS
 from idlcli.settings.fields import from_dict
 from idlcli.settings.resolve import applicable
-from idlcli.workflows.cells import LOOK_SECONDS, Job
+from idlcli.workflows.cells import Job
 
 PROGRAM = "from idlcli.workflows import family; family.perform()"
 

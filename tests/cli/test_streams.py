@@ -130,6 +130,13 @@ def test_a_warning_is_said_wherever_stderr_goes_and_however_quiet(environment):
         assert piped.stdout == ""
 
 
+def test_a_warning_before_the_training_begins_is_said_too(capsys):
+    from idlcli.cli.progress import LiveReporter
+
+    LiveReporter().warn("another process is at it")
+    assert capsys.readouterr().err == "warning: another process is at it\n"
+
+
 def test_a_reader_that_goes_away_is_no_traceback(environment):
     reader, writer = os.pipe()
     os.close(reader)

@@ -16,7 +16,8 @@ from idlcli.experiments.scenarios import check_judge
 from idlcli.runs import Run, marks
 from idlcli.settings import JudgeSettings, Seq2seqSettings
 from idlcli.settings.judge import TEACHER_WIDTH
-from idlcli.settings.resolve import resolve
+from idlcli.settings.resolve import applicable, resolve
+from idlcli.training.reporter import Silent
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
@@ -107,6 +108,29 @@ def test_a_judge_is_trained_once_for_its_settings_and_its_data(settings, built_a
     manifest = arithmetic_data / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"seed": 0', '"seed": 7'))
     assert obtain(data=str(arithmetic_data)).path != first.path
+
+
+def test_a_judge_that_another_process_trains_is_waited_for(settings, tmp_path, monkeypatch):
+    said, looks = [], []
+
+    class Telling(Silent):
+        def warn(self, text):
+            said.append(text)
+
+    run = runs.create(root=tmp_path, slug="judge", name=None, kind="judge", settings=applicable(settings))
+    other = runs.hold(run)
+
+    def look(seconds):
+        looks.append(seconds)
+        if len(looks) == 3:
+            (run.path / "metrics.json").write_text('{"epochs": 1}')
+            other.__exit__(None, None, None)
+
+    monkeypatch.setattr(driver.time, "sleep", look)
+    other.__enter__()
+    assert driver.obtain(kind="judge", settings=settings, root=tmp_path, reporter=Telling()).path == run.path
+    assert len(looks) == 3
+    assert said == ["00001-judge is being trained by another process; it is waited for."]
 
 
 def test_how_well_a_judge_reads_is_told_with_its_doubt():
