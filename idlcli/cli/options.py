@@ -8,6 +8,7 @@ parameter named ``console`` gets the :class:`Console`, one named ``plan`` gets t
 import dataclasses
 import inspect
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -82,15 +83,18 @@ def command(
         def run(**given: Any) -> None:
             console = Console(words, json=given.pop("json"), quiet=given.pop("quiet"), verbose=given.pop("verbose"))
             given.pop("debug")
+            started = time.perf_counter()
             if settings is not None:
                 resolved, plan, dry_run = _make_plan(settings, words, given, makes_run)
                 if dry_run:
                     console.result(_show_plan(resolved))
                     return
                 given["plan"] = plan
+                console.detail(_origins_text(resolved, without="default"))
             if "console" in own:
                 given["console"] = console
             console.result(function(**given))
+            console.detail(f"`idl {words}` took {time.perf_counter() - started:.1f} s.")
 
         run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             sorted(options, key=lambda p: p.kind == p.KEYWORD_ONLY)
@@ -161,7 +165,7 @@ def _output_options() -> list[inspect.Parameter]:
     return [
         _option("json", bool, False, "--json", help="Print one JSON object instead of text."),
         _option("quiet", bool, False, "--quiet", help="Say nothing on stderr but warnings and errors."),
-        _option("verbose", bool, False, "--verbose", help="Say more on stderr."),
+        _option("verbose", bool, False, "--verbose", help="Say on stderr what was set, and the time it took."),
         _option("debug", bool, False, "--debug", help="Show the traceback of a failure."),
     ]
 
@@ -191,10 +195,17 @@ def _make_plan(kind: type, words: str, given: dict[str, Any], makes_run: bool) -
 def _show_plan(resolved: Resolved) -> Result:
     values = applicable(resolved.settings)
     origins = {name: resolved.origins[name] for name in values}
+    return Result({"settings": values, "origins": origins}, _origins_text(resolved))
+
+
+def _origins_text(resolved: Resolved, *, without: str = "") -> str:
+    """Return each setting with its value and where it comes from, but those that come from ``without``."""
     rows = [
-        (name.replace("_", "-"), "-" if value == "" else str(value), origins[name]) for name, value in values.items()
+        (name.replace("_", "-"), "-" if value == "" else str(value), resolved.origins[name])
+        for name, value in applicable(resolved.settings).items()
+        if resolved.origins[name] != without
     ]
-    return Result({"settings": values, "origins": origins}, table(rows, header=("setting", "value", "from")))
+    return table(rows, header=("setting", "value", "from"))
 
 
 def runs_root(given: str) -> Path:
