@@ -56,11 +56,16 @@ class Unfit(IdlError):
     """The installation cannot do what is needed. ``data`` is what was found."""
 
 
-class Interrupted(IdlError):
-    """A signal ended the run after its last whole epoch was saved."""
+class Interrupted(BaseException):
+    """A signal ended the command; a training has saved its last whole epoch.
+
+    No ``Exception``: it may come at any line, and what takes that line's failure for bad data must let it through.
+    """
 
     code = "interrupted"
 
     def __init__(self, message: str, *, signal_number: int, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
         self.exit_code = 128 + signal_number

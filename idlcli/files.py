@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import math
 import os
 import tomllib
 from collections.abc import Iterator
@@ -49,8 +50,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a small UTF-8 file atomically."""
-    write_bytes(path, content.encode())
+    """Write a small UTF-8 file atomically; of a file name that is not UTF-8 what is not is an escape, as in JSON."""
+    write_bytes(path, content.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -106,8 +107,8 @@ def only_one(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def sweep_temporaries(directory: Path) -> None:
-    """Remove the temporary files that a killed process left in ``directory``. Call it only under the run's lock."""
-    for stray in directory.glob(".*.tmp"):
+    """Remove the temporary files that a killed process left below ``directory``. Call it only under the run's lock."""
+    for stray in directory.rglob(".*.tmp"):
         _remove_quietly(stray)
 
 
@@ -128,7 +129,7 @@ def read_json(path: Path) -> Any:
     """Return the JSON value in a file, or raise :class:`DataError` that names the file."""
     content = read_bytes(path, limit=MAX_TEXT_BYTES)
     try:
-        return json.loads(content, parse_constant=_refuse_constant)
+        return _parsed(content)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is not valid JSON: {_one_line(error)}.") from error
 
@@ -146,7 +147,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for line in read_bytes(path, limit=MAX_TEXT_BYTES).split(b"\n")[:-1]:
         try:
-            row = json.loads(line)
+            row = _parsed(line)
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path}: line {len(rows) + 1} is not valid JSON: {_one_line(error)}.") from error
         if not isinstance(row, dict):
@@ -187,14 +188,23 @@ def read_tensors(path: Path) -> dict[str, Any]:
 def sha256_of_file(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file's bytes."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            raise DataError(f"No such file: {path}.")
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _parsed(content: bytes) -> Any:
+    """Return a JSON value of finite numbers; Python's own parser takes `NaN`, and 1e999 as infinity."""
+    return json.loads(content, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text:.40} is no finite number")
+    return value
 
 
 def _one_line(error: BaseException) -> str:

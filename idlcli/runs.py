@@ -167,31 +167,36 @@ def _by_name(reference: str, *, root: Path, kinds: Sequence[str]) -> Run:
     if reference == "latest":
         for run in reversed(runs):
             with contextlib.suppress(DataError):  # a broken run is never the latest
-                if not kinds or run.kind in kinds:
+                kind = run.kind
+                if not kinds or kind in kinds:
                     return run
         wanted = f"{' or '.join(kinds)} " if kinds else ""
         raise DataError(f"There is no {wanted}run in {root}.", hint="Train one first; see `idl runs list`.")
-    for run in reversed(runs):  # of one name, the newest
+    number = int(reference) if reference.isdecimal() and len(reference) < 12 else None
+    by_name = {run.name: run for run in runs}
+    for run in [by_name[reference]] if reference in by_name else reversed(runs):  # of one name, the newest
         match = NUMBERED.fullmatch(run.name)
         assert match
-        if reference in (run.name, match[2]) or (
-            reference.isdecimal() and len(reference) < 12 and int(reference) == int(match[1])
-        ):
+        if reference in (run.name, match[2]) or int(match[1]) == number:
             return run
     raise DataError(f"No run {reference!r:.80} in {root}.", hint="`idl runs list` shows what there is.")
 
 
 def is_locked(run: Run) -> bool:
-    """Whether a live process holds the run's lock. Never waits, and changes nothing."""
-    if not (run.path / ".lock").exists():
+    """Whether a live process, of whichever user, holds the run's lock. Never waits, and changes nothing."""
+    import fcntl
+
+    try:
+        descriptor = os.open(run.path / ".lock", os.O_RDONLY | os.O_NONBLOCK)  # a pipe would be waited for
+    except OSError:  # none yet, or one that this user may not look at
         return False
     try:
-        with filelock.FileLock(run.path / ".lock", timeout=0):
-            return False
-    except filelock.Timeout:
-        return True
-    except OSError:  # a directory that cannot be written to cannot be running either
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # does not need to write, as `hold` does
         return False
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -208,25 +213,26 @@ def hold(run: Run) -> Iterator[None]:
     except OSError as error:
         raise write_failure(run.path, error) from error
     try:
-        for directory in (run.path, run.path / "checkpoints"):
-            sweep_temporaries(directory)
+        sweep_temporaries(run.path)
         yield
     finally:
         lock.release()
 
 
-def remove(run: Run) -> None:
-    """Delete a run directory; one that is running is refused, and so is a directory that is no run."""
-    if not (NUMBERED.fullmatch(run.name) and (run.path / ".lock").exists()):
-        run.config()  # or DataError: others too call a file config.json
-    if is_locked(run):
-        raise RunFailed(f"{run.name} is running.", hint="Stop it first.")
-    doomed = run.path.with_name(f".{run.name}.{os.getpid()}.{time.monotonic_ns()}.removed")
-    try:
-        run.path.rename(doomed)
-        doomed.unlink() if doomed.is_symlink() else shutil.rmtree(doomed)
-    except OSError as error:
-        raise write_failure(run.path, error) from error
+def remove(*doomed: Run) -> None:
+    """Delete run directories: none, if any of them is running, or is no run."""
+    for run in doomed:
+        if not (NUMBERED.fullmatch(run.name) and (run.path / ".lock").exists()):
+            run.config()  # or DataError: others too call a file config.json
+        if is_locked(run):
+            raise RunFailed(f"{run.name} is running.", hint="Stop it first.")
+    for run in doomed:
+        aside = run.path.with_name(f".{run.name}.{os.getpid()}.{time.monotonic_ns()}.removed")
+        try:
+            run.path.rename(aside)
+            aside.unlink() if aside.is_symlink() else shutil.rmtree(aside)
+        except OSError as error:
+            raise write_failure(run.path, error) from error
 
 
 def summary(run: Run) -> dict[str, Any]:

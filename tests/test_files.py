@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from idlcli import files
@@ -27,12 +27,10 @@ fixture_is_shared = settings(
 
 
 @fixture_is_shared
-@given(JSON.filter(lambda value: "\ud800" not in repr(value)))
+@given(JSON)
+@example("caf\udce9")  # what Python makes of a path that is not UTF-8
 def test_json_that_was_written_is_read_back(tmp_path, value):
-    try:
-        files.write_json(tmp_path / "x.json", value)
-    except UnicodeEncodeError:  # a lone surrogate is no text
-        return
+    files.write_json(tmp_path / "x.json", value)
     assert files.read_json(tmp_path / "x.json") == value
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
@@ -46,7 +44,8 @@ def test_what_is_no_number_is_never_written(value, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"NaN", b"[Infinity]", b"-Infinity", b"{'a': 1}", b"", b"\xff", b"1 2", b"[" * 10**6]
+    "content",
+    [b"NaN", b"[Infinity]", b"-Infinity", b"1e999", b'{"a": -1e999}', b"{'a': 1}", b"", b"\xff", b"1 2", b"[" * 10**6],
 )
 def test_what_is_not_json_is_a_data_error_with_the_file(content, tmp_path):
     (tmp_path / "x.json").write_bytes(content)
@@ -101,7 +100,7 @@ def test_lines_are_read_without_the_one_that_a_crash_tore(tmp_path):
         assert files.read_json_lines(path) == [{"n": n} for n in range(whole)]
 
 
-@pytest.mark.parametrize("line", [b"not json", b"[1]", b"", b"3", b"\xff"])
+@pytest.mark.parametrize("line", [b"not json", b"[1]", b"", b"3", b"\xff", b'{"n": NaN}', b'{"n": 1e999}'])
 def test_a_broken_line_is_a_data_error_with_its_number(line, tmp_path):
     (tmp_path / "log.jsonl").write_bytes(b'{"n": 0}\n' + line + b'\n{"n": 2}\n')
     with pytest.raises(DataError, match="line 2"):
@@ -220,8 +219,8 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path):
     for path in (tmp_path, tmp_path / "pipe", tmp_path / "loop", tmp_path / "nowhere", tmp_path / ("a" * 300)):
         with pytest.raises(DataError):
             files.read_bytes(path, limit=10)
-    with pytest.raises(DataError):
-        files.sha256_of_file(tmp_path / "nowhere")
+        with pytest.raises(DataError):
+            files.sha256_of_file(path)
 
 
 @fixture_is_shared

@@ -1,6 +1,7 @@
 """The run directory: numbers that no two runs share, locks that die with their holder, and only runs removed."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -125,7 +126,7 @@ def test_a_run_of_another_kind_is_refused_unless_the_latest_was_asked_for(tmp_pa
 def test_a_broken_run_is_never_the_latest_and_is_listed_as_failed(tmp_path):
     good, bad = make(tmp_path, "good"), make(tmp_path, "bad")
     (bad.path / "config.json").write_text("{")
-    assert runs.find("latest", root=tmp_path, kinds=("seq2seq",)) == good
+    assert runs.find("latest", root=tmp_path, kinds=("seq2seq",)) == runs.find("latest", root=tmp_path) == good
     assert [runs.summary(run)["status"] for run in runs.list_runs(tmp_path)] == ["stopped", "failed"]
     assert runs.summary(bad)["kind"] == "unknown"
 
@@ -134,6 +135,14 @@ def test_a_run_that_was_asked_for_by_its_name_is_the_newest_of_that_name(tmp_pat
     make(tmp_path, name="mine")
     newer = make(tmp_path, name="mine")
     assert runs.find("mine", root=tmp_path) == newer
+
+
+def test_a_directory_s_name_means_that_directory_whatever_a_newer_one_is_called(tmp_path):
+    first = make(tmp_path, name="foo")
+    newer = make(tmp_path, name=first.name)
+    assert newer.name == "00002-00001-foo"
+    assert runs.find("00001-foo", root=tmp_path) == first
+    assert runs.find("foo", root=tmp_path) == first
 
 
 def test_a_number_means_the_run_of_that_number_whatever_others_are_called(tmp_path):
@@ -215,6 +224,7 @@ def test_a_holder_sweeps_what_a_killed_one_left(tmp_path):
     run = make(tmp_path)
     run.folder("checkpoints")
     strays = [run.path / ".metrics.json.123.tmp", run.path / "checkpoints" / ".last.safetensors.9.tmp"]
+    strays += [run.folder(name) / ".epoch.png.9.tmp" for name in ("samples", "plots")]
     for stray in strays:
         stray.write_text("half")
     with runs.hold(run):
@@ -227,6 +237,30 @@ def test_a_run_is_removed_and_a_running_one_is_not(tmp_path):
         runs.remove(run)
     runs.remove(run)
     assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".lock")] == [other.name]
+
+
+def test_where_one_is_running_none_is_removed(tmp_path, here):
+    one, other = make(tmp_path / "runs"), make(tmp_path / "runs")
+    with runs.hold(other):
+        here("runs", "rm", "1", "2").refused(1, other.name)
+    assert one.path.exists()
+    assert here("runs", "rm", "1", "2").code == 0
+
+
+def test_a_run_of_another_user_is_seen_to_run(tmp_path, monkeypatch):
+    """Its lock may be read and not be written to."""
+    run, original = make(tmp_path), os.open
+
+    def refuse(path, flags, *rest, **named):
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise PermissionError(13, "Permission denied", str(path))
+        return original(path, flags, *rest, **named)
+
+    with runs.hold(run), monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert run.status() == "running"
+    monkeypatch.setattr(os, "open", refuse)
+    assert run.status() == "stopped"
 
 
 @pytest.mark.parametrize("content", ['{"model_type": "bert"}', "{}", "[]", "not json"])

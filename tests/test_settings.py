@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -165,6 +167,16 @@ def test_what_a_recipe_sets_gives_way_to_what_is_asked_for_over_it(name, other, 
     for key, field in fields_of(COMMANDS[command]).items():
         if not field.applies(vars(found.settings)):
             assert found.origins[key] == "default", key
+
+
+@pytest.mark.parametrize("name", ["recipe mine.toml", "default", "flag"])
+def test_a_config_file_may_be_called_anything(name, tmp_path, monkeypatch):
+    """What it sets is what was asked for, and refused where it means nothing."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("rotation = 5.0\n")
+    flags = {"augment": "flip"}
+    with pytest.raises(UsageError, match=re.escape(f"rotation ({name}) does not apply to --augment flip")):
+        resolve(COMMANDS["vae train"], command="vae train", flags=flags, environ={}, config=Path(name))
 
 
 def test_what_was_asked_for_and_means_nothing_is_refused_beside_a_recipe_too():

@@ -78,10 +78,12 @@ class Console:
 
     def _envelope(self, status: str, data: Any, errors: list[dict[str, str]]) -> None:
         envelope = {"idl": ENVELOPE_VERSION, "command": self.command, "status": status, "data": data, "errors": errors}
+        line = json.dumps(envelope, allow_nan=False, ensure_ascii=False)
         try:
-            _print(json.dumps(envelope, allow_nan=False, ensure_ascii=False))
+            line.encode(sys.stdout.encoding or "utf-8")
         except UnicodeEncodeError:  # a file name that is not UTF-8, or a stdout that is not
-            _print(json.dumps(envelope, allow_nan=False))
+            line = json.dumps(envelope, allow_nan=False)
+        _print(line)
 
 
 def _print(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from idlcli.errors import IdlError
+from idlcli.errors import IdlError, Interrupted
 
 LONGEST = 285
 """Characters of a message and its hint together, so that both fit on a line or two of a terminal."""
@@ -19,6 +19,8 @@ def describe(error: BaseException) -> tuple[int, dict[str, str], Any]:
     """Return (exit status, the envelope's error, the envelope's data) for any exception."""
     if isinstance(error, IdlError):
         return error.exit_code, _entry(error.code, error.message, error.hint), error.data
+    if isinstance(error, Interrupted):
+        return error.exit_code, _entry(error.code, error.message, error.hint), None
     if isinstance(error, typer.TyperException):
         return _usage(error)
     if isinstance(error, KeyboardInterrupt | typer.Abort):

@@ -8,6 +8,7 @@ parameter named ``console`` gets the :class:`Console`, one named ``plan`` gets t
 import dataclasses
 import inspect
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,7 +19,7 @@ from typer.core import TyperCommand
 from idlcli.cli.console import Console, Result, table
 from idlcli.errors import UsageError
 from idlcli.settings.fields import Field, fields_of
-from idlcli.settings.resolve import Resolved, applicable, resolve
+from idlcli.settings.resolve import Resolved, applicable, resolve, variables
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, its name, its number, or `latest`.")]
 RunsOption = Annotated[str, typer.Option("--runs", metavar="DIR", help="Where runs lie (IDL_RUNS_ROOT, else ./runs).")]
@@ -30,7 +31,6 @@ class Plan:
     """What a command with settings is to do: the settings, and for a training where its run is made."""
 
     settings: Any
-    origins: dict[str, str]
     name: str | None
     runs: Path
 
@@ -83,15 +83,18 @@ def command(
         def run(**given: Any) -> None:
             console = Console(words, json=given.pop("json"), quiet=given.pop("quiet"), verbose=given.pop("verbose"))
             given.pop("debug")
+            started = time.perf_counter()
             if settings is not None:
                 resolved, plan, dry_run = _make_plan(settings, words, given, makes_run)
                 if dry_run:
                     console.result(_show_plan(resolved))
                     return
                 given["plan"] = plan
+                console.detail(_origins_text(resolved, without="default"))
             if "console" in own:
                 given["console"] = console
             console.result(function(**given))
+            console.detail(f"`idl {words}` took {time.perf_counter() - started:.1f} s.")
 
         run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             sorted(options, key=lambda p: p.kind == p.KEYWORD_ONLY)
@@ -162,7 +165,7 @@ def _output_options() -> list[inspect.Parameter]:
     return [
         _option("json", bool, False, "--json", help="Print one JSON object instead of text."),
         _option("quiet", bool, False, "--quiet", help="Say nothing on stderr but warnings and errors."),
-        _option("verbose", bool, False, "--verbose", help="Say more on stderr."),
+        _option("verbose", bool, False, "--verbose", help="Say on stderr what was set, and the time it took."),
         _option("debug", bool, False, "--debug", help="Show the traceback of a failure."),
     ]
 
@@ -185,17 +188,24 @@ def _make_plan(kind: type, words: str, given: dict[str, Any], makes_run: bool) -
         places={field: (str(data_root() / folder), "IDL_DATA_ROOT" if os.environ.get("IDL_DATA_ROOT") else "default")},
     )
     run_name = given.pop("name", None) if makes_run else None
-    plan = Plan(resolved.settings, resolved.origins, run_name, runs_root(given.pop("runs", "") if makes_run else ""))
+    plan = Plan(resolved.settings, run_name, runs_root(given.pop("runs", "") if makes_run else ""))
     return resolved, plan, dry_run
 
 
 def _show_plan(resolved: Resolved) -> Result:
     values = applicable(resolved.settings)
     origins = {name: resolved.origins[name] for name in values}
+    return Result({"settings": values, "origins": origins}, _origins_text(resolved))
+
+
+def _origins_text(resolved: Resolved, *, without: str = "") -> str:
+    """Return each setting with its value and where it comes from, but those that come from ``without``."""
     rows = [
-        (name.replace("_", "-"), "-" if value == "" else str(value), origins[name]) for name, value in values.items()
+        (name.replace("_", "-"), "-" if value == "" else str(value), resolved.origins[name])
+        for name, value in applicable(resolved.settings).items()
+        if resolved.origins[name] != without
     ]
-    return Result({"settings": values, "origins": origins}, table(rows, header=("setting", "value", "from")))
+    return table(rows, header=("setting", "value", "from"))
 
 
 def runs_root(given: str) -> Path:
@@ -206,6 +216,12 @@ def runs_root(given: str) -> Path:
 def data_root() -> Path:
     """Return where data lie: IDL_DATA_ROOT, else ./data."""
     return Path(os.environ.get("IDL_DATA_ROOT") or "data")
+
+
+def forget_settings() -> None:
+    """Drop the variables that set a hyperparameter: the trainings that are started next are told every setting."""
+    for variable in variables(os.environ):
+        del os.environ[variable]
 
 
 def cache_root() -> Path | None:

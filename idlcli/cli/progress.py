@@ -65,6 +65,8 @@ class LineReporter:
 class LiveReporter(LineReporter):
     """A bar with the epoch, the loss, the speed and the time left, drawn over itself; an epoch's line above it."""
 
+    _bar: Any = None
+
     def start(self, *, epochs: int, done: int, steps: int, examples: int, unit: str) -> None:
         """Draw the bar."""
         from rich.console import Console as RichConsole
@@ -104,4 +106,7 @@ class LiveReporter(LineReporter):
         self._bar.stop()
 
     def _say(self, text: str) -> None:
-        self._bar.console.print(text, markup=False)
+        if self._bar is None:  # before any training has begun
+            super()._say(text)
+        else:
+            self._bar.console.print(text, markup=False)

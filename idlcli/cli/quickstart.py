@@ -6,6 +6,7 @@ import typer
 
 from idlcli.cli.console import Console, Result, percent, table
 from idlcli.cli.options import RunsOption, command, data_root, make_app, runs_root
+from idlcli.settings.fields import UNSIGNED_32
 
 app = make_app(group=False)
 
@@ -17,13 +18,16 @@ def quickstart(
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, max=1000, help="Train shorter or longer than the recipe says.")
     ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=UNSIGNED_32, help="The one seed everything random derives from.")
+    ] = 0,
 ) -> Result:
     """Build small data, train a model that does arithmetic, and ask it a few queries: a few minutes, no network."""
     from idlcli.cli.progress import reporter
     from idlcli.workflows import quickstart as library
 
     data = library.quickstart(
-        data=data_root(), runs=runs_root(runs), epochs=epochs, say=console.note, reporter=reporter(console)
+        data=data_root(), runs=runs_root(runs), epochs=epochs, seed=seed, say=console.note, reporter=reporter(console)
     )
     answers = [
         (a["query"], a["answer"], "right" if a["correct"] else "wrong", a["confidence"]) for a in data["answers"]

@@ -7,7 +7,7 @@ import typer
 
 from idlcli.cli.console import Console, Result, table
 from idlcli.cli.eval import feature_cache
-from idlcli.cli.options import RunsOption, command, data_root, make_app, parse_seeds, runs_root
+from idlcli.cli.options import RunsOption, command, data_root, forget_settings, make_app, parse_seeds, runs_root
 from idlcli.settings.common import Backend
 
 app = make_app(group=False)
@@ -66,6 +66,7 @@ def reproduce(
     )  # fmt: skip
     if dry_run:
         return _planned(book, entries, order)
+    forget_settings()
     found = library.run(
         book, entries, order, jobs=jobs, out=Path(out) if out else runs_root(runs) / f"reproduce-{scale}", data=place,
         faces=given, cache=feature_cache(), say=console.note, others=others or (),

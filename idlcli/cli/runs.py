@@ -1,5 +1,6 @@
 """`idl runs`: what has been trained, and going on with it."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -79,12 +80,16 @@ def resume(
     processes: Annotated[int | None, typer.Option("--processes", help="How many processes train it now.")] = None,
     process_id: Annotated[int | None, typer.Option("--process-id", help="Which of them this one is.")] = None,
 ) -> Result:
-    """Go on with a run that was stopped or that failed, in its directory, to the same end as if it never had been."""
+    """Go on with a run that was stopped or that failed, in its directory, to the same end as if it never had been.
+
+    The latest is here the newest run that is not done.
+    """
     from idlcli import runs as library
     from idlcli.cli.progress import reporter
     from idlcli.experiments import driver
 
-    found = library.find(run, root=runs_root(runs))
+    root = runs_root(runs)
+    found = (_unfinished(root) if run == "latest" else None) or library.find(run, root=root)
     was_done = found.metrics() is not None
     spread = {"devices": devices, "hosts": hosts, "processes": processes, "process_id": process_id}
     given = {name: value for name, value in spread.items() if value is not None}
@@ -93,6 +98,17 @@ def resume(
         console.warn(warning)
     said = "was done already; nothing was changed" if was_done else f"is done after {result['epochs']} epochs"
     return Result(result, f"{found.name} {said}: {headline(result)}.")
+
+
+def _unfinished(root: Path) -> Any:
+    """Return the newest run that is not done, if any: what is resumed as the latest."""
+    from idlcli import runs as library
+
+    for run in reversed(library.list_runs(root)):
+        about = library.summary(run)
+        if about["status"] != "done" and about["kind"] != "unknown":  # a broken one is never the latest
+            return run
+    return None
 
 
 @command(app, "rm", full_name="runs rm")
@@ -104,8 +120,7 @@ def remove(
 
     found = [library.find(reference, root=runs_root(runs)) for reference in run]
     unique = list({one.path.resolve(): one for one in found}.values())
-    for one in unique:
-        library.remove(one)
+    library.remove(*unique)
     return Result({"removed": [str(one.path) for one in unique]}, "\n".join(f"removed {one.path}" for one in unique))
 
 

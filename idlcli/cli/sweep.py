@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from idlcli.cli.console import Console, Result, table
-from idlcli.cli.options import RunsOption, command, data_root, make_app, parse_seeds, runs_root
+from idlcli.cli.options import RunsOption, command, data_root, forget_settings, make_app, parse_seeds, runs_root
 from idlcli.errors import UsageError
 
 app = make_app(group=False)
@@ -67,6 +67,7 @@ def sweep(
         )
     from idlcli.workflows import sweep as library
 
+    forget_settings()
     result = library.run(
         found, place=place, engine=engine, address=address or "auto", jobs=jobs or (0 if engine == "ray" else 1),
         gpus=gpus or 0, say=console.note,

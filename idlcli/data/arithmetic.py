@@ -11,7 +11,7 @@ import numpy as np
 from idlcli.data import digits, glyphs
 from idlcli.data.arrays import open_array
 from idlcli.data.queries import Queries, make_queries
-from idlcli.data.staging import staged_directory
+from idlcli.data.staging import check_replaceable, staged_directory
 from idlcli.errors import DataError, UsageError
 from idlcli.files import atomic_writer, read_json_object, sha256_of_file, write_json
 from idlcli.seeds import rng
@@ -22,6 +22,7 @@ SCHEMA = 1
 ARRAYS = ("queries", "answers", "glyphs", "glyph_labels")
 MATERIALISED = ("query_images", "answer_images")
 REBUILD = "Build it again with --overwrite."
+MOST_GLYPHS = 2 * digits.MAX_DIGITS
 OWN = ("manifest.json", *(f"{name}.npy" for name in ARRAYS + MATERIALISED))
 
 
@@ -38,6 +39,7 @@ class Arithmetic:
 def build(*, settings: ArithmeticSettings, out: Path) -> dict[str, Any]:
     """Write the data set to ``out`` and return what was written (the contract's ``data build``)."""
     started = time.perf_counter()
+    check_replaceable(out=out, kind=KIND, own=OWN, overwrite=settings.overwrite)
     queries = make_queries(ops=settings.ops, maximum=settings.max)
     source = digits.load(settings.digits)
     bank = glyphs.make_bank(digits=source, alphabet=queries.alphabet, seed=settings.seed)
@@ -104,8 +106,8 @@ def check(*, path: Path) -> dict[str, Any]:
     """
     started = time.perf_counter()
     data = load(path)
-    for name, expected in dict(data.manifest["sha256"]).items():
-        if sha256_of_file(path / Path(name).name) != expected:
+    for name, expected in data.manifest["sha256"].items():
+        if sha256_of_file(path / name) != expected:
             raise DataError(f"{path}: {name} is not what was built: its hash differs.", hint="Build it again.")
     kept = ("count", "ops", "max", "pools", "digits", "glyph_count", "glyphs_of")
     about = {key: data.manifest.get(key) for key in kept}
@@ -138,23 +140,41 @@ def load(path: Path) -> Arithmetic:
     if manifest.get("kind") != KIND or manifest.get("schema") != SCHEMA:
         raise DataError(f"{path} is not an arithmetic data set that this idl reads.", hint="Build it again.")
     try:
+        if not _is_described(manifest):
+            raise ValueError("a key of another type, or a value out of its range")
         queries = make_queries(ops=manifest["ops"], maximum=manifest["max"])
-        parts = {name: np.array(open_array(path / f"{name}.npy", hint=REBUILD)) for name in ARRAYS}
-        bank = glyphs.Bank(parts["glyphs"], parts["glyph_labels"], queries.alphabet)
-        whole = (
-            np.array_equal(parts["queries"], queries.queries)
-            and np.array_equal(parts["answers"], queries.answers)
-            and parts["queries"].dtype == queries.queries.dtype
-            and parts["answers"].dtype == queries.answers.dtype
-            and bank.images.dtype == bank.labels.dtype == np.uint8
-            and bank.images.shape == (len(bank.labels), digits.SIDE, digits.SIDE)
-            and set(np.unique(bank.labels).tolist()) == set(range(len(queries.alphabet)))
-            and manifest["pools"] in ("disjoint", "shared")
-            and 0.0 < manifest["test_share"] < 1.0
-            and {f"{name}.npy" for name in ARRAYS} <= set(manifest["sha256"])
-        )
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, UsageError) as error:
         raise DataError(f"{path}: the manifest does not fit the data.", hint=REBUILD) from error
-    if not whole:
+    opened = {name: open_array(path / f"{name}.npy", hint=REBUILD) for name in ARRAYS}
+    glyph_count = opened["glyph_labels"].size
+    shapes = {
+        "queries": queries.queries.shape, "answers": queries.answers.shape,
+        "glyphs": (glyph_count, digits.SIDE, digits.SIDE), "glyph_labels": (glyph_count,),
+    }  # fmt: skip
+    fits = glyph_count <= MOST_GLYPHS and all(
+        opened[name].shape == shape and opened[name].dtype == np.uint8 for name, shape in shapes.items()
+    )
+    parts = {name: np.array(array) for name, array in opened.items()} if fits else {}
+    if not (
+        parts
+        and np.array_equal(parts["queries"], queries.queries)
+        and np.array_equal(parts["answers"], queries.answers)
+        and set(np.unique(parts["glyph_labels"]).tolist()) == set(range(len(queries.alphabet)))
+    ):
         raise DataError(f"{path}: the arrays do not fit the manifest.", hint=REBUILD)
-    return Arithmetic(queries, bank, manifest, path)
+    return Arithmetic(queries, glyphs.Bank(parts["glyphs"], parts["glyph_labels"], queries.alphabet), manifest, path)
+
+
+def _is_described(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest says what one must; a missing key is a KeyError, another type may be a TypeError."""
+    hashes, source = manifest["sha256"], manifest["digits"]
+    return (
+        isinstance(manifest["ops"], str)
+        and isinstance(manifest["max"], int)
+        and manifest["pools"] in ("disjoint", "shared")
+        and 0.0 < manifest["test_share"] < 1.0
+        and isinstance(hashes, dict)
+        and {f"{name}.npy" for name in ARRAYS} <= set(hashes) <= set(OWN)
+        and isinstance(source, dict)
+        and isinstance(source["name"], str)
+    )

@@ -79,7 +79,7 @@ def _bundled() -> Digits:
 def _from_directory(path: Path) -> Digits:
     images = sorted(p for p in path.iterdir() if "idx3" in p.name and not p.name.startswith(".") and p.is_file())
     if images:
-        return _from_idx(images)
+        return _from_idx([p for p in images if p.suffix != ".gz" or p.with_suffix("") not in images])
     archives = sorted(p for p in path.glob("*.npz") if p.is_file())
     if len(archives) == 1:
         return _from_npz(archives[0])

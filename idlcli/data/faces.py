@@ -31,7 +31,6 @@ from idlcli.settings.data import FacesSettings
 CARTOON = "cartoon"
 CARTOONS = 6_000
 """How many cartoons are drawn where ``--count`` does not say."""
-DEFAULT_STYLE = FacesSettings().style
 LISTED = 1_000
 """The most skipped files that are listed with their reasons; all are counted."""
 
@@ -59,9 +58,9 @@ def build(*, settings: FacesSettings, out: Path | None = None, progress: Progres
     is called after each. Beside the contract's keys the result has ``skipped_count`` (``skipped`` lists at most
     1,000), ``ignored``, ``duplicates``, ``labels`` (the columns) and ``attribution``.
 
-    Raises :class:`UsageError` for an unknown style, for ``--labels`` with cartoons or ``--style`` without, and where
-    ``out`` may not be written; :class:`DataError` for a source or labels that are missing, broken or empty, and with
-    ``--strict`` for any file that had to be skipped. Then nothing is left behind, and what stood at ``out`` stands.
+    Raises :class:`UsageError` for an unknown style, for ``--labels`` with cartoons, and where ``out`` may not be
+    written; :class:`DataError` for a source or labels that are missing, broken or empty, for fewer than ``--count``,
+    and with ``--strict`` for any file that had to be skipped. Then nothing is left behind: what stood there stands.
     """
     started = time.perf_counter()
     target = out if out is not None else Path(settings.out or "data/faces")
@@ -125,6 +124,11 @@ def _stream(
     if not count:
         first = feed.skipped[0]
         raise DataError(f"None of the {len(feed.skipped):,} pictures could be read. {first.file}: {first.reason}.")
+    if count < settings.count:
+        raise DataError(
+            f"{settings.source} holds {count:,} pictures that can be read, fewer than --count {settings.count:,}.",
+            hint="Leave --count out to take them all; `idl data check` says what is wrong with the others.",
+        )
     feed.skipped.sort()
     file.seek(0)
     if _write_header(file, count, settings.size) != start:  # numpy pads the header so that the first axis can grow
@@ -193,8 +197,6 @@ def _cartoons(settings: FacesSettings) -> Iterator[_Feed]:
 
 @contextlib.contextmanager
 def _pictures(settings: FacesSettings) -> Iterator[_Feed]:
-    if settings.style != DEFAULT_STYLE:
-        raise UsageError("--style goes with --source cartoon only.")
     from idlcli.data import pictures
 
     path = Path(settings.source)

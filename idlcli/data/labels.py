@@ -166,7 +166,7 @@ def folder_labels(*, names: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return ``{"folder": name}`` for each picture, if folders are labels; else nothing.
 
     They are where, below what all paths share, every picture lies exactly one folder deep and there are at least two
-    folders.
+    folders, and at most :data:`MAX_WORDS`.
     """
     folders = [name.split("/")[:-1] for name in names]
     first = folders[0] if folders else []
@@ -175,4 +175,7 @@ def folder_labels(*, names: Sequence[str]) -> dict[str, dict[str, str]]:
         shared += 1
     if not folders or any(len(folder) != shared + 1 for folder in folders):
         return {}
-    return {name: {"folder": folder[shared][:MAX_LENGTH]} for name, folder in zip(names, folders, strict=True)}
+    words = [folder[shared][:MAX_LENGTH] for folder in folders]
+    if len(set(words)) > MAX_WORDS:
+        return {}
+    return {name: {"folder": word} for name, word in zip(names, words, strict=True)}

@@ -50,7 +50,6 @@ class Source:
     those that are no pictures by name: hidden files, ``__MACOSX``, ``Thumbs.db``, text.
     """
 
-    path: Path
     kind: Kind
     names: list[str]
     skipped: list[Skipped]
@@ -82,9 +81,9 @@ def open_source(*, path: Path) -> Iterator[Source]:
             archive = SafeZip(path=path)
             stack.callback(archive.close)
             members = ((member.name, member.unfit, member) for member in archive.members)
-            source = _gather(path, kind, members, archive.read)
+            source = _gather(kind, members, archive.read)
         else:
-            source = _gather(path, kind, _walk(path), _read_file)
+            source = _gather(kind, _walk(path), _read_file)
         if not source.names:
             first = "{}: {}".format(*source.skipped[0]) if source.skipped else ""
             raise DataError(
@@ -120,9 +119,7 @@ def printable(*, name: bytes) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _gather(
-    path: Path, kind: Kind, found: Iterable[tuple[bytes, str | None, Any]], read: Callable[[Any], bytes]
-) -> Source:
+def _gather(kind: Kind, found: Iterable[tuple[bytes, str | None, Any]], read: Callable[[Any], bytes]) -> Source:
     """Sort files (name, why it cannot be used or None, what ``read`` takes) into pictures, skipped and ignored."""
     taken: list[tuple[bytes, Any]] = []
     skipped: list[Skipped] = []
@@ -137,7 +134,7 @@ def _gather(
             skipped.append(Skipped(printable(name=name)[:300], reason or unfit or ""))
     taken.sort(key=lambda pair: pair[0])
     names = [printable(name=name) for name, _ in taken]
-    return Source(path, kind, names, sorted(skipped), ignored, lambda index: read(taken[index][1]))
+    return Source(kind, names, sorted(skipped), ignored, lambda index: read(taken[index][1]))
 
 
 def _objection(name: bytes) -> str | None:
@@ -219,4 +216,4 @@ def _rows(path: Path) -> Source:
         raise DataError(f"{path} has shape {shape}: one picture, not a set.", hint=hint)
     digits = len(str(max(0, shape[0] - 1)))
     names = [f"{index:0{digits}d}" for index in range(shape[0])]
-    return Source(path, "npy", names, [], 0, lambda index: array[index])
+    return Source("npy", names, [], 0, lambda index: array[index])

@@ -7,15 +7,17 @@ Only ``train`` needs the engine, and imports what needs it: bad input is refused
 """
 
 import contextlib
+import dataclasses
 import importlib
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
 from idlcli import runs
-from idlcli.errors import DataError, IdlError, Interrupted, UsageError
+from idlcli.errors import DataError, IdlError, UsageError
 from idlcli.experiments import followers, initial
 from idlcli.files import only_one, read_json_object, write_json
 from idlcli.runs import Run
@@ -24,6 +26,8 @@ from idlcli.settings.fields import from_dict
 from idlcli.settings.resolve import applicable, changed, differences, without_place
 from idlcli.training import devices, engine
 from idlcli.training.reporter import Reporter
+
+LOOK_SECONDS = 0.2
 
 
 class Prepared(Protocol):
@@ -44,13 +48,14 @@ def start(
     engine.check(settings.backend)
     devices.check(settings)
     experiment = _module(kind)
+    if not settings.process_id:
+        settings = pinned(settings, kind=kind, root=root)
     prepared = experiment.prepare(settings, root=root)
     source = None if settings.process_id else initial.find(settings, kind=kind, data=prepared.data, root=root)
     devices.join(settings)
     if settings.process_id:
         return followers.follow(experiment, prepared)
-    kept = applicable(settings) | ({"init": initial.name_of(source, root=root)} if source else {})
-    run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=kept)
+    run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=applicable(settings))
     with runs.hold(run):
         _describe(run, prepared, source)
         return _train(experiment, prepared, run, reporter, resumed=False)
@@ -147,8 +152,16 @@ def _obtained(*, kind: str, settings: Any, root: Path, reporter: Reporter | None
         if run is None:
             return Run(Path(start(kind=kind, settings=settings, root=root, name=None, reporter=reporter)["run"]))
         if run.metrics() is None:
+            _wait_until_free(run, reporter)
             resume(run=run, data=settings.data, reporter=reporter)
         return run
+
+
+def _wait_until_free(run: Run, reporter: Reporter | None) -> None:
+    if runs.is_locked(run) and reporter is not None:
+        reporter.warn(f"{run.name} is being trained by another process; it is waited for.")
+    while runs.is_locked(run):
+        time.sleep(LOOK_SECONDS)
 
 
 def data_mark(*, kind: str, settings: Any, root: Path) -> str:
@@ -161,14 +174,35 @@ def matching(*, kind: str, settings: Any, root: Path, mark: str) -> Run | None:
 
     A setting that there was not yet when a run was made has its default there.
     """
-    wanted = without_place(applicable(settings))
+    wanted = _what(settings, kind=kind, root=root)
     for run in reversed(runs.list_runs(root)):
         with contextlib.suppress(DataError):
-            if run.kind == kind and without_place(applicable(settings_of(run))) == wanted:
+            if run.kind == kind and _what(settings_of(run), kind=kind, root=root) == wanted:
                 about = run.path / "data.json"  # not there yet: stopped before anything was written
                 if not about.exists() or read_json_object(about).get("fingerprint") == mark:
                     return run
     return None
+
+
+def pinned(settings: Any, *, kind: str, root: Path) -> Any:
+    """Return settings that name the runs they build on as a run under ``root`` keeps them: what `latest` means passes.
+
+    Raises :class:`DataError` where there is no such run.
+    """
+    named = {"init": (kind,), "judge": ("judge",)}
+    found = {
+        name: runs.find(reference, root=root, kinds=kinds)
+        for name, kinds in named.items()
+        if (reference := getattr(settings, name, ""))
+    }
+    return dataclasses.replace(settings, **{name: initial.name_of(run, root=root) for name, run in found.items()})
+
+
+def _what(settings: Any, *, kind: str, root: Path) -> dict[str, Any]:
+    """Return the settings that say what is trained, however the runs that it builds on were named."""
+    with contextlib.suppress(DataError):  # one that is gone has the name that it had
+        settings = pinned(settings, kind=kind, root=root)
+    return without_place(applicable(settings))
 
 
 def _describe(run: Run, prepared: Prepared, source: Run | None) -> None:
@@ -198,8 +232,6 @@ def _train(
         followers.hand_out(run)
         metrics = experiment.train(prepared, run=run, reporter=reporter)
         write_json(run.path / "metrics.json", metrics)
-    except Interrupted:
-        raise
     except Exception as error:
         with contextlib.suppress(IdlError):  # the disk may be what failed
             write_json(failure, {"error": type(error).__name__, "message": str(error)[:1000]})

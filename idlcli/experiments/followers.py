@@ -44,7 +44,8 @@ def follow(experiment: ModuleType, prepared: Any) -> dict[str, Any]:
         run = receive(Path(place))
         resumed = run.last.exists()
         settings = run.config()["settings"]
-        found = differences(settings, applicable(prepared.settings) | {"init": settings.get("init", "")})
+        runs_there = {name: settings[name] for name in ("init", "judge") if name in settings}
+        found = differences(settings, applicable(prepared.settings) | runs_there)
         if found:
             raise UsageError(
                 f"Process 0 trains with {found[0]} in this one.",

@@ -46,7 +46,7 @@ def report(
         "files": [str(path) for path in written],
         "runs": [_told(story, album) for story, album in zip(stories, albums, strict=True)],
         "pictures": sum(len(album.plots) + len(album.samples) for album in albums),
-        "bytes": [len(text.encode()) for text in written.values()],
+        "bytes": [path.stat().st_size for path in written],
     }
 
 

@@ -5,6 +5,8 @@ from typing import ClassVar, Literal
 
 from idlcli.settings.fields import UNSIGNED_32, setting
 
+DRAWN = {"source": ("cartoon",)}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FacesSettings:
@@ -16,8 +18,8 @@ class FacesSettings:
     out: str = setting("", "Directory to write (default: faces, in IDL_DATA_ROOT or ./data).")
     count: int = setting(0, "How many faces; 0: all of the source (cartoon: 6,000).", low=0, high=10_000_000)
     size: int = setting(64, "Side of the square images, in pixels.", low=8, high=512)
-    style: str = setting("adventurer", "Style of the cartoons (a name of the dicebear-styles package).")
-    seed: int = setting(0, "Seed of the cartoons.", low=0, high=UNSIGNED_32)
+    style: str = setting("adventurer", "Style of the cartoons (a name of the dicebear-styles package).", only=DRAWN)
+    seed: int = setting(0, "Seed of the cartoons.", low=0, high=UNSIGNED_32, only=DRAWN)
     test_count: int = setting(
         2048, "Images held out of training, chosen by content hash (a fifth, if that is less).", low=0, high=10_000_000
     )

@@ -50,22 +50,30 @@ def resolve(
             values[name], origins[name] = value, origin
 
     from_flags = {name: fields[name].check(value, subject=fields[name].option) for name, value in flags.items()}
-    from_environ, variables = _from_environ(fields, environ)
+    from_environ = _from_environ(fields, environ)
     from_config = _from_table(fields, read_toml(config), where=str(config)) if config else {}
-    if places:
-        for name, (value, origin) in places.items():
-            values[name], origins[name] = value, origin
+    asked, from_recipe = {**from_config, **from_environ, **from_flags}, {}
+    for name, (value, origin) in (places or {}).items():
+        take({name: value}, origin)
     if recipe is not None:
-        mode = next((v["mode"] for v in (from_flags, from_environ, from_config) if "mode" in v), None)
-        path = find_recipe(command=command, name=recipe, mode=mode or values.get("mode"), mode_given=mode is not None)
-        take(_from_table(fields, read_toml(path), where=f"recipe {path.stem}"), f"recipe {path.stem}")
+        mode = asked.get("mode", values.get("mode"))
+        path = find_recipe(command=command, name=recipe, mode=mode, mode_given="mode" in asked)
+        found = _from_table(fields, read_toml(path), where=f"recipe {path.stem}")
+        from_recipe = {name: value for name, value in found.items() if _means_something(fields[name], asked)}
+        take(from_recipe, f"recipe {path.stem}")
     take(from_config, str(config))
-    take(from_environ, "environment")
-    origins.update(variables)
+    for name, value in from_environ.items():
+        take({name: value}, _variable(name))
     take(from_flags, "flag")
-    _leave_out(fields, values, origins)
-    _check_applies(fields, values, origins)
+    given = from_recipe.keys() | asked.keys()
+    told = {name: f"{fields[name].key} ({origins[name]})" for name in given}
+    _check_applies(fields, values, told | {name: fields[name].option for name in from_flags})
     return Resolved(kind(**values), origins)
+
+
+def _means_something(field: Field, asked: Mapping[str, Any]) -> bool:
+    """Whether what a recipe sets means anything beside what was asked for over the recipe."""
+    return field.name in asked or all(asked[other] in field.only[other] for other in field.only if other in asked)
 
 
 def _from_table(fields: Mapping[str, Field], table: Mapping[str, Any], *, where: str) -> dict[str, Any]:
@@ -78,43 +86,40 @@ def _from_table(fields: Mapping[str, Field], table: Mapping[str, Any], *, where:
     return found
 
 
-def _from_environ(fields: Mapping[str, Field], environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
-    found, variables = {}, {}
-    for name, field in fields.items():
-        variable = "IDL_" + name.upper()
-        if variable in environ:
-            found[name] = field.parse(environ[variable], subject=variable)
-            variables[name] = variable
-    return found, variables
+def _variable(name: str) -> str:
+    return "IDL_" + name.upper()
+
+
+def _from_environ(fields: Mapping[str, Field], environ: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        name: field.parse(environ[variable], subject=variable)
+        for name, field in fields.items()
+        if (variable := _variable(name)) in environ
+    }
+
+
+def variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the names of the `IDL_*` variables that set a hyperparameter, or that nobody knows."""
+    return [variable for variable in environ if variable.startswith("IDL_") and variable not in NOT_SETTINGS]
 
 
 def check_environ(environ: Mapping[str, str], *, kinds: tuple[type, ...]) -> None:
     """Raise :class:`UsageError` for an `IDL_*` variable that no command knows."""
-    given = [variable for variable in environ if variable.startswith("IDL_") and variable not in NOT_SETTINGS]
+    given = variables(environ)
     if not given:
         return
-    known = {"IDL_" + name.upper() for kind in kinds for name in fields_of(kind)} | set(NOT_SETTINGS)
+    known = {_variable(name) for kind in kinds for name in fields_of(kind)} | set(NOT_SETTINGS)
     for variable in given:
         if variable not in known:
             raise UsageError(f"Unknown environment variable {shorten(variable)}.", hint=did_you_mean(variable, known))
 
 
-def _leave_out(fields: Mapping[str, Field], values: dict[str, Any], origins: dict[str, str]) -> None:
-    """Set back what a recipe sets and what means nothing beside what was asked for over the recipe."""
+def _check_applies(fields: Mapping[str, Field], values: Mapping[str, Any], told: Mapping[str, str]) -> None:
+    """Raise :class:`UsageError` for a setting of those that were ``told``, here as they are called, without meaning."""
     for name, field in fields.items():
-        over = [
-            other for other in field.only if origins[other] != "default" and not origins[other].startswith("recipe ")
-        ]
-        if origins[name].startswith("recipe ") and any(values[other] not in field.only[other] for other in over):
-            values[name], origins[name] = field.default, "default"
-
-
-def _check_applies(fields: Mapping[str, Field], values: Mapping[str, Any], origins: Mapping[str, str]) -> None:
-    for name, field in fields.items():
-        if origins[name] != "default" and not field.applies(values):
-            where = field.option if origins[name] == "flag" else f"{field.key} ({origins[name]})"
+        if name in told and not field.applies(values):
             beside = " and ".join(f"{fields[other].option} {values[other]}" for other in field.only)
-            raise UsageError(f"{where} does not apply to {beside}.", hint=f"It applies to {field.only_text}.")
+            raise UsageError(f"{told[name]} does not apply to {beside}.", hint=f"It applies to {field.only_text}.")
 
 
 def changed(settings: Any, changes: Mapping[str, Any]) -> Any:
@@ -122,7 +127,7 @@ def changed(settings: Any, changes: Mapping[str, Any]) -> Any:
     fields = fields_of(type(settings))
     checked = {name: fields[name].check(value, subject=fields[name].option) for name, value in changes.items()}
     values = {**as_dict(settings), **checked}
-    _check_applies(fields, values, {name: "flag" if name in checked else "default" for name in fields})
+    _check_applies(fields, values, {name: fields[name].option for name in checked})
     return type(settings)(**values)
 
 

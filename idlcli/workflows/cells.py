@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from idlcli.errors import Diverged, RunFailed
 from idlcli.experiments import driver
+from idlcli.experiments.driver import LOOK_SECONDS
 from idlcli.files import make_directory
 from idlcli.runs import Run, is_locked
 from idlcli.settings.fields import fields_of
@@ -22,8 +23,6 @@ from idlcli.workflows.sweep_file import Cell
 
 ATTEMPTS = 2
 """A failed training is tried once more; one that diverged is not: the same seed would diverge again."""
-
-LOOK_SECONDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +108,8 @@ def _train(job: Job, run: Run | None, stop: threading.Event) -> tuple[int, str]:
     """Return the exit status of the training and what it said went wrong; its own words go to a log."""
     make_directory(job.root / "logs")
     with open(job.root / "logs" / f"{job.name}.log", "ab") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "idlcli", *_words(job, run), "--json"],
+        process = subprocess.Popen(  # -P: what lies in the working directory is not imported
+            [sys.executable, "-P", "-m", "idlcli", *_words(job, run), "--json"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
         )  # fmt: skip
         asked = False

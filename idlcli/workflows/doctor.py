@@ -124,8 +124,9 @@ def check_engines(backend: str) -> list[Check]:
 
 def check_place(name: str, path: Path) -> list[Check]:
     """Whether a directory can be written to, or made; nothing is left behind."""
-    nearest = _nearest(path)
+    nearest = path
     try:
+        nearest = _nearest(path)
         with tempfile.TemporaryFile(dir=nearest) as file:
             file.write(b"idl")
     except OSError as error:
@@ -146,7 +147,10 @@ def check_temporary() -> list[Check]:
 
 def check_space(name: str, path: Path) -> list[Check]:
     """How much room there is for runs: a checkpoint is tens of megabytes."""
-    free = shutil.disk_usage(_nearest(path)).free
+    try:
+        free = shutil.disk_usage(_nearest(path)).free
+    except OSError:  # nothing can be written there, as the line on the directory says
+        return []
     verdict: Verdict = "fail" if free < LITTLE_SPACE else "warn" if free < SOME_SPACE else "ok"
     remedy = "" if verdict == "ok" else "Free some space; `idl runs rm` deletes runs."
     return [Check("free space", verdict, f"{free / 2**30:,.1f} GiB for {name}", remedy)]

@@ -11,14 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from idlcli.errors import IdlError
+from idlcli.errors import IdlError, Interrupted
 from idlcli.experiments import driver
+from idlcli.experiments.driver import LOOK_SECONDS
 from idlcli.files import make_directory
 from idlcli.runs import Run
 from idlcli.settings import RUN_KINDS
 from idlcli.settings.fields import from_dict
 from idlcli.settings.resolve import applicable
-from idlcli.workflows.cells import LOOK_SECONDS, Job
+from idlcli.workflows.cells import Job
 
 PROGRAM = "from idlcli.workflows import family; family.perform()"
 
@@ -111,7 +112,7 @@ def _one(asked: dict[str, Any]) -> tuple[int, str]:
         else:
             driver.start(kind=asked["kind"], settings=settings, root=Path(asked["root"]), name=asked["name"])
         _forget()
-    except IdlError as error:
+    except (IdlError, Interrupted) as error:
         return error.exit_code, error.message
     except KeyboardInterrupt:
         return 130, "Interrupted."

@@ -18,7 +18,7 @@ QUERIES = ("23+45", "7-99", "58+67", "99+99", "80-8", "31-31")
 
 
 def quickstart(
-    *, data: Path, runs: Path, epochs: int | None, say: Callable[[str], None], reporter: Reporter
+    *, data: Path, runs: Path, epochs: int | None, seed: int, say: Callable[[str], None], reporter: Reporter
 ) -> dict[str, Any]:
     """Build the arithmetic data (unless they are there), train text-text, answer a few queries, write a page.
 
@@ -36,9 +36,9 @@ def quickstart(
         say(f"1/4 The arithmetic data are in {place} already.")
     else:
         say(f"1/4 Building every query of two numbers up to 99, with handwritten digits, in {place}.")
-        arithmetic.build(settings=ArithmeticSettings(), out=place)
+        arithmetic.build(settings=ArithmeticSettings(seed=seed), out=place)
     say("2/4 Training an encoder-decoder LSTM on half of the queries; it has never seen the other half.")
-    flags: dict[str, Any] = {"data": str(place)} | ({"epochs": epochs} if epochs else {})
+    flags: dict[str, Any] = {"data": str(place), "seed": seed} | ({"epochs": epochs} if epochs else {})
     settings = resolve(Seq2seqSettings, command="seq2seq train", flags=flags, environ={}, recipe="quick").settings
     result = driver.start(kind="seq2seq", settings=settings, root=runs, name=None, reporter=reporter)
     say("3/4 Asking it a few queries.")

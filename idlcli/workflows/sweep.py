@@ -66,19 +66,17 @@ def run(
 
 
 def _jobs(sweep: Sweep, place: Path, *, absolute: bool) -> list[Job]:
-    """Return the cells as jobs; the data are loaded once and checked before anything is made."""
+    """Return the cells as jobs; data and runs that they start from are looked for before anything is made."""
     marks: dict[str, str] = {}
     found = []
     root = place.resolve() if absolute else place
     for cell in sweep.cells:
-        data = cell.settings.data
+        settings, data = driver.pinned(cell.settings, kind=cell.kind, root=place), cell.settings.data
         if data not in marks:
-            marks[data] = driver.data_mark(kind=cell.kind, settings=cell.settings, root=place)
+            marks[data] = driver.data_mark(kind=cell.kind, settings=settings, root=place)
         if absolute:
-            cell = dataclasses.replace(
-                cell, settings=dataclasses.replace(cell.settings, data=str(Path(data).resolve()))
-            )
-        found.append(Job(cell, root, marks[data]))
+            settings = dataclasses.replace(settings, data=str(Path(data).resolve()))
+        found.append(Job(dataclasses.replace(cell, settings=settings), root, marks[data]))
     make_directory(place)
     return found
 

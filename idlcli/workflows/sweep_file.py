@@ -61,7 +61,10 @@ def label(point: Mapping[str, Any]) -> str:
 
 
 def _spelt(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def packaged() -> dict[str, Path]:
@@ -112,7 +115,7 @@ def _sweep(
     points = _points(table, fields)
     told = seeds or _seeds(table.get("seeds", [0]))
     _check_count(len(points) * len(told))
-    config, recipe = (table.get(key) if key in table else None for key in ("config", "recipe"))
+    config, recipe = (table.get(key) for key in ("config", "recipe"))
     for key, value in (("config", config), ("recipe", recipe)):
         if value is not None and not isinstance(value, str):
             raise UsageError(f"{key} must be text, not {shorten(value)}.")

@@ -38,9 +38,10 @@ def write(sweep: Sweep, ended: Sequence[tuple[Job, Outcome]], *, place: Path) ->
 
 def _cells(sweep: Sweep, ended: Sequence[tuple[Job, Outcome]]) -> list[dict[str, Any]]:
     """Return one row a point, in the order of the file, with its seeds in it."""
-    points: dict[str, dict[str, Any]] = {}
+    points: dict[Any, dict[str, Any]] = {}
     for job, outcome in ended:
-        cell = points.setdefault(job.cell.label, {"label": job.cell.label, "settings": job.cell.point, "runs": []})
+        point = tuple(job.cell.point.items())
+        cell = points.setdefault(point, {"label": job.cell.label, "settings": job.cell.point, "runs": []})
         cell["runs"].append(
             {
                 "seed": job.cell.settings.seed,

@@ -4,9 +4,24 @@ import json
 
 import pytest
 
+from idlcli.errors import RunFailed
 from idlcli.experiments import driver
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def test_the_seed_is_that_of_the_data_and_of_the_training(here, tmp_path, monkeypatch):
+    asked = []
+
+    def start(*, settings, **_):
+        asked.append(settings)
+        raise RunFailed("enough")
+
+    monkeypatch.setattr(driver, "start", start)
+    assert here("quickstart", "--seed", "7").code == 1
+    assert asked[0].seed == 7
+    assert json.loads((tmp_path / "data" / "arithmetic" / "manifest.json").read_text())["seed"] == 7
+    here("quickstart", "--seed", "-1").refused(2, "--seed")
 
 
 @pytest.mark.parametrize("about", [("--max", "9"), ("--max", "9", "--ops", "+")])

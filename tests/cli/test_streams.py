@@ -130,6 +130,27 @@ def test_a_warning_is_said_wherever_stderr_goes_and_however_quiet(environment):
         assert piped.stdout == ""
 
 
+def test_a_warning_before_the_training_begins_is_said_too(capsys):
+    from idlcli.cli.progress import LiveReporter
+
+    LiveReporter().warn("another process is at it")
+    assert capsys.readouterr().err == "warning: another process is at it\n"
+
+
+def test_verbose_says_which_settings_are_no_defaults_and_the_time(here):
+    words = ("data", "build", "arithmetic", "--max", "1")
+    assert here(*words).err == ""
+    done = here(*words, "--overwrite", "--verbose", "--json", env={"IDL_SEED": "3"})
+    assert done.data["count"] == 8
+    lines = [line.split() for line in done.err.splitlines()]
+    assert lines[:1] + sorted(lines[1:-1]) == [
+        ["setting", "value", "from"], ["max", "1", "flag"], ["overwrite", "True", "flag"], ["seed", "3", "IDL_SEED"],
+    ]  # fmt: skip
+    assert done.err.splitlines()[-1].startswith("`idl data build arithmetic` took ")
+    assert here("runs", "list", "--verbose").err.startswith("`idl runs list` took ")
+    assert here("runs", "list", "--verbose", "--quiet").err == ""
+
+
 def test_a_reader_that_goes_away_is_no_traceback(environment):
     reader, writer = os.pipe()
     os.close(reader)

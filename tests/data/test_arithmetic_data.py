@@ -244,3 +244,9 @@ def test_a_label_that_no_character_has_is_a_data_error(built_arithmetic, tmp_pat
         np.save(path / "glyph_labels.npy", bad)
         with pytest.raises(DataError):
             arithmetic.load(path)
+
+
+def test_a_place_that_cannot_be_replaced_is_refused_before_anything_is_made(here, monkeypatch):
+    monkeypatch.setattr(arithmetic.digits, "load", None)
+    for words in ((), ("--overwrite",)):
+        here("data", "build", "arithmetic", "--out", "/", *words).refused(2, "/")

@@ -77,6 +77,14 @@ def test_idx_files_are_read_plain_and_packed_and_by_file_or_folder(folder):
     assert np.array_equal(packed.labels, LABELS)
 
 
+def test_a_file_that_lies_there_packed_too_is_counted_once(folder):
+    for path in list(folder.iterdir()):
+        Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    found = digits.load(str(folder))
+    assert np.array_equal(found.images, IMAGES)
+    assert sorted(found.source["sha256"]) == ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
+
+
 def test_train_and_test_files_of_a_folder_are_taken_together(folder):
     (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(IMAGES[::-1].copy())))
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(LABELS[::-1].copy())))

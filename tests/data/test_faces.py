@@ -167,6 +167,9 @@ def test_count_takes_the_first_that_can_be_read(tmp_path):
     assert manifest_of(tmp_path / "out")["source"]["not_needed"] == 4
     with pytest.raises(DataError, match=r"holds 8 pictures, fewer than --count 9"):
         build(tmp_path / "tree", tmp_path / "more", count=9)
+    with pytest.raises(DataError, match=r"holds 7 pictures that can be read, fewer than --count 8"):
+        build(tmp_path / "tree", tmp_path / "more", count=8)
+    assert not (tmp_path / "more").exists()
 
 
 def test_labels_from_a_csv(pack, tmp_path):
@@ -237,10 +240,13 @@ def test_cartoons_end_to_end(tmp_path):
 def test_options_that_do_not_apply_are_usage_errors(pack, tmp_path):
     with pytest.raises(UsageError, match="--labels does not go with"):
         faces.build(settings=FacesSettings(labels="x.csv"), out=tmp_path / "out")
-    with pytest.raises(UsageError, match="--style goes with"):
-        build(pack, tmp_path / "out", style="lorelei")
     with pytest.raises(UsageError, match="no cartoon style"):
         faces.build(settings=FacesSettings(style="adventurre"), out=tmp_path / "out")
+
+
+@pytest.mark.parametrize("words", [("--style", "adventurer"), ("--seed", "0"), ("--seed", "1")], ids=" ".join)
+def test_how_cartoons_are_drawn_is_refused_of_pictures_that_are_there(words, here, pack):
+    here("data", "build", "faces", "--source", pack, *words).refused(2, f"{words[0]} does not apply to --source")
 
 
 def test_what_stands_there_is_replaced_only_if_it_is_ours_and_only_when_asked(pack, tmp_path):

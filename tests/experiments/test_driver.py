@@ -225,6 +225,19 @@ def test_resuming_a_done_run_says_so_and_exits_0(here, trained_run):
     assert done.err == ""
 
 
+def test_the_latest_that_is_resumed_is_the_newest_that_is_not_done(here, quick, small, whole, tmp_path):
+    """A judge that a training has trained for itself is newer, and done."""
+    runs = tmp_path / "runs"
+    stopped = unfinished(Run(Path(shutil.copytree(whole.path, runs / "00001-stopped"))))
+    for name in ("00002-done", "00003-broken"):
+        shutil.copytree(whole.path, runs / name)
+    (runs / "00003-broken" / "config.json").write_text("{")
+    assert here("runs", "resume", "latest", "--json").data["run"] == "runs/00001-stopped"
+    assert stopped.status() == "done"
+    shutil.rmtree(runs / "00003-broken")
+    assert "00002-done was done already" in here("runs", "resume", "latest").out
+
+
 def unfinished(run: Run) -> Run:
     """The run as a process that was killed before its end had left it."""
     for name in ("metrics.json", "predictions.csv", "plots/curves.png"):

@@ -68,6 +68,22 @@ def test_the_newest_run_may_be_meant(first, onward, tmp_path):
     assert Path(third.config()["settings"]["init"]) == first.path
 
 
+@pytest.mark.parametrize("absolute", [True, False])
+def test_it_is_found_again_however_the_other_run_is_named(absolute, first, onward, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = first.path if absolute else first.path.relative_to(tmp_path)
+    mark = driver.data_mark(kind="seq2seq", settings=onward, root=tmp_path)
+    for root, kept in ((tmp_path, first.name), (tmp_path / "elsewhere", str(first.path))):
+        settings = dataclasses.replace(onward, init=str(path))
+        run = start(settings, root)
+        assert run.config()["settings"]["init"] == kept
+        assert driver.matching(kind="seq2seq", settings=settings, root=root, mark=mark) == run
+        again = dataclasses.replace(onward, init=kept)
+        assert driver.matching(kind="seq2seq", settings=again, root=root, mark=mark) == run
+    other = dataclasses.replace(onward, init=str(run.path))
+    assert driver.matching(kind="seq2seq", settings=other, root=root, mark=mark) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "error", "said"),
     [

@@ -9,13 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from idlcli import runs
 from idlcli.errors import UsageError
 from idlcli.experiments import driver, judge
 from idlcli.experiments.scenarios import check_judge
 from idlcli.runs import Run, marks
 from idlcli.settings import JudgeSettings, Seq2seqSettings
 from idlcli.settings.judge import TEACHER_WIDTH
-from idlcli.settings.resolve import resolve
+from idlcli.settings.resolve import applicable, resolve
+from idlcli.training.reporter import Silent
 
 pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")]
 
@@ -108,6 +110,29 @@ def test_a_judge_is_trained_once_for_its_settings_and_its_data(settings, built_a
     assert obtain(data=str(arithmetic_data)).path != first.path
 
 
+def test_a_judge_that_another_process_trains_is_waited_for(settings, tmp_path, monkeypatch):
+    said, looks = [], []
+
+    class Telling(Silent):
+        def warn(self, text):
+            said.append(text)
+
+    run = runs.create(root=tmp_path, slug="judge", name=None, kind="judge", settings=applicable(settings))
+    other = runs.hold(run)
+
+    def look(seconds):
+        looks.append(seconds)
+        if len(looks) == 3:
+            (run.path / "metrics.json").write_text('{"epochs": 1}')
+            other.__exit__(None, None, None)
+
+    monkeypatch.setattr(driver.time, "sleep", look)
+    other.__enter__()
+    assert driver.obtain(kind="judge", settings=settings, root=tmp_path, reporter=Telling()).path == run.path
+    assert len(looks) == 3
+    assert said == ["00001-judge is being trained by another process; it is waited for."]
+
+
 def test_how_well_a_judge_reads_is_told_with_its_doubt():
     told = judge.told(Run(Path("00001-judge")), {"n": 50, "accuracy": 0.9, "digits": 40, "digit_accuracy": 0.95})
     assert told["run"] == "00001-judge"
@@ -122,3 +147,23 @@ def test_a_judge_reads_whatever_else_is_read_beside_it(settings, built_arithmeti
     assert np.allclose(reader.read(images[3, 1]), together[3, 1], atol=1e-5)
     assert reader.features(images[:, 0]).shape[0] == 20
     assert reader.score["digits"] < reader.score["n"]
+
+
+def test_the_latest_judge_is_the_one_there_was_when_the_training_began(keras_engine, small, tmp_path, monkeypatch):
+    """A judge made later reads neither for the run when it goes on nor for whoever asks for the same again."""
+
+    def prepare(settings, *, root):
+        return SimpleNamespace(settings=settings, data={"fingerprint": "mark"})
+
+    stand_in = SimpleNamespace(prepare=prepare, slug=lambda settings: "x", train=lambda prepared, **_: {})
+    monkeypatch.setattr(driver, "_module", lambda kind: stand_in)
+    judges = [runs.create(root=tmp_path, slug="judge", name=None, kind="judge", settings={})]
+    settings = dataclasses.replace(small, mode="text-image", judge="latest")
+    run = Run(Path(driver.start(kind="seq2seq", settings=settings, root=tmp_path, name=None)["run"]))
+    assert run.config()["settings"]["judge"] == judges[0].name
+    assert driver.matching(kind="seq2seq", settings=settings, root=tmp_path, mark="mark") == run
+    judges.append(runs.create(root=tmp_path, slug="judge", name=None, kind="judge", settings={}))
+    for reader, found in ((judges[0], run), (judges[1], None)):
+        for named in (reader.name, str(reader.path)):
+            wanted = dataclasses.replace(settings, judge=named)
+            assert driver.matching(kind="seq2seq", settings=wanted, root=tmp_path, mark="mark") == found

@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+from PIL import Image
 from strange_files import build, good, reasons
 
 from idlcli.data import labels
@@ -139,3 +140,15 @@ def test_a_column_of_names_is_no_label(tmp_path, out, monkeypatch):
     (tmp_path / "l.csv").write_text("id,who\n" + "".join(f"{n},name{n}\n" for n in range(9)))
     with pytest.raises(DataError, match="over 5 different labels"):
         build(tmp_path / "x.npy", out, labels=str(tmp_path / "l.csv"))
+
+
+def test_more_folders_than_a_column_holds_are_no_labels(tmp_path, out, monkeypatch):
+    """Nobody asked for the column of folders: the pictures are taken without it."""
+    monkeypatch.setattr(labels, "MAX_WORDS", 5)
+    for n in range(6):
+        (tmp_path / "many" / f"{n}").mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "many" / f"{n}" / "a.png")
+    built = build(tmp_path / "many", out)
+    assert (built["count"], built["labels"]) == (6, [])
+    (tmp_path / "many" / "5" / "a.png").unlink()
+    assert build(tmp_path / "many", tmp_path / "fewer")["labels"] == ["folder"]

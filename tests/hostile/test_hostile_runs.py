@@ -134,3 +134,10 @@ def test_words_that_mean_nothing_are_exit_2(what, here, trained_run, watched):
     here(*(str(trained_run) if word == "RUN" else word for word in WORDS[what])).refused(
         3 if "sample" in WORDS[what] and "seeds" in what else 2
     )
+
+
+def test_a_log_with_a_number_beyond_all_is_that_of_a_broken_run(here, trained_run):
+    (trained_run / "log.jsonl").write_text('{"epoch": 1e999}\n')
+    (found,) = here("runs", "list", "--json").data
+    assert (found["kind"], found["status"]) == ("unknown", "failed")
+    here("viz", "curves", trained_run, "--out", "curves.png").refused(3, "log.jsonl")

@@ -1,6 +1,7 @@
 """Zips, pictures and arrays of strangers, given to the commands: the documented exit code and one clear line."""
 
 import io
+import json
 import os
 import stat
 import struct
@@ -13,6 +14,8 @@ import pytest
 from fuzz_targets import DIGITS, PICTURES, npy_of, npz_of, png, zip_of
 from PIL import Image
 from strange_files import chunk, png_claiming
+
+from idlcli import runs
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:
@@ -183,3 +186,51 @@ def test_a_data_set_whose_array_was_exchanged(name, what, here, arithmetic_data:
     watched |= {"given"}
     here("data", "check", arithmetic_data).refused(3, "arithmetic")
     here("seq2seq", "train", "--data", arithmetic_data).refused(3, "arithmetic")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sha256": ["queries.npy", "answers.npy", "glyphs.npy", "glyph_labels.npy"]}, {"sha256": "x"},
+        {"max": 1e200}, {"max": 9.0}, {"max": "9"}, {"max": -1}, {"ops": ["+", "-"]}, {"ops": 5},
+        {"digits": "mnist-5k"}, {"digits": None}, {"digits": {"name": 5}}, {"digits": {}},
+        {"pools": []}, {"test_share": "0.2"}, {"test_share": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_data_set_whose_manifest_lies(change, here, arithmetic_data: Path, watched):
+    manifest = json.loads((arithmetic_data / "manifest.json").read_text())
+    (arithmetic_data / "manifest.json").write_text(json.dumps(manifest | change))
+    watched |= {"given"}
+    for words in (("data", "check", arithmetic_data), ("seq2seq", "train", "--data", arithmetic_data)):
+        here(*words).refused(3, "arithmetic", "the manifest does not fit")
+
+
+def test_a_data_set_that_names_a_file_with_a_nul(here, arithmetic_data: Path, watched):
+    manifest = json.loads((arithmetic_data / "manifest.json").read_text())
+    manifest["sha256"] |= {"a\0b": "x"}
+    (arithmetic_data / "manifest.json").write_text(json.dumps(manifest))
+    watched |= {"given"}
+    here("data", "check", arithmetic_data).refused(3, "arithmetic", "the manifest does not fit")
+
+
+def test_glyphs_that_claim_more_than_there_is_memory_are_not_read(here, arithmetic_data: Path, watched):
+    for name, shape in (("glyphs", f"({2**33}, 28, 28)"), ("glyph_labels", f"({2**33},)")):
+        (arithmetic_data / f"{name}.npy").write_bytes(npy_claiming(shape))
+        os.truncate(arithmetic_data / f"{name}.npy", 2**43)  # a hole: it takes no room
+    watched |= {"given"}
+    here("data", "check", arithmetic_data).refused(3, "arithmetic", "arrays")
+
+
+def test_a_path_that_is_not_utf_8_is_a_path_like_any_other(here, tmp_path):
+    place = os.fsdecode(b"caf\xe9")
+    (tmp_path / place).mkdir()
+    (tmp_path / place / "a.png").write_bytes(png())
+    (tmp_path / place / "digits.npz").write_bytes(DIGITS)
+    assert here("data", "build", "faces", "--source", place, "--json").data["count"] == 1
+    assert here("data", "check", "data/faces", "--json").data["source"]["name"] == place
+    digits = f"{place}/digits.npz"
+    assert here("data", "build", "arithmetic", "--digits", digits, "--json").data["glyphs"]
+    run = runs.create(root=tmp_path / "runs", slug="x", name=None, kind="seq2seq", settings={"data": place})
+    assert run.config()["settings"]["data"] == place
+    here("report", "1", "--out", "page.html", "--json").data["bytes"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 import stat
 import sys
@@ -26,7 +27,7 @@ STAND_IN = """\
 import json, os, signal, sys, time
 from pathlib import Path
 place = Path({place!r})
-words = sys.argv[3:]
+words = sys.argv[4:]
 with open(place / "asked.jsonl", "a") as file:
     file.write(json.dumps(words) + "\\n")
 todo = json.loads((place / "todo.json").read_text())
@@ -212,3 +213,30 @@ def test_a_run_made_before_there_was_a_setting_has_its_default(job):
 
     assert found(settings) == Run(old.path)
     assert found(dataclasses.replace(settings, eval_every=2)) is None
+
+
+@pytest.mark.parametrize("words", [("sweep", "vae-proposals"), ("reproduce", "--scale", "full")], ids=lambda w: w[0])
+def test_a_setting_of_the_environment_is_not_handed_on(words, here, monkeypatch, tmp_path):
+    """Every setting is said to a training; one more would be refused where it does not apply."""
+    from idlcli.workflows import sweep
+    from idlcli.workflows.reproduce import run as reproduction
+
+    left = {}
+
+    def start(*_, **__):
+        left.update(os.environ)
+        raise RunFailed("enough")
+
+    for module in (sweep, reproduction):
+        monkeypatch.setattr(module, "run", start)
+    here(*words, env={"IDL_JIT": "off", "IDL_RUNS_ROOT": str(tmp_path)}).refused(1, "enough")
+    assert "IDL_JIT" not in left
+    assert left["IDL_RUNS_ROOT"] == str(tmp_path)
+
+
+def test_what_lies_in_the_working_directory_is_not_imported(tmp_path, monkeypatch):
+    (tmp_path / "typer.py").write_text("raise SystemExit(77)")
+    monkeypatch.chdir(tmp_path)
+    given = Job(Cell("seq2seq train", {}, Seq2seqSettings(data="nowhere")), tmp_path / "sweep", "mark")
+    code, error = cells._train(given, None, threading.Event())
+    assert (code, error) == (3, "There is no arithmetic data set at nowhere.")

@@ -197,3 +197,15 @@ def test_the_step_trains_on_the_engine_of_the_session(keras_engine):
     *lines, step = doctor.check_step(keras_engine)
     assert step.verdict == "ok", step
     assert [line.check for line in lines] == ["devices"]
+
+
+def test_a_place_below_a_directory_that_may_not_be_entered_is_one_line_with_its_remedy(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(doctor.Path, "exists", refuse)
+        checks = (doctor.check_place, doctor.check_space)
+        (line,) = [line for check in checks for line in check("runs", tmp_path / "runs")]
+    assert (line.verdict, line.found) == ("fail", f"{tmp_path / 'runs'}: Permission denied")
+    assert "IDL_RUNS_ROOT" in line.remedy

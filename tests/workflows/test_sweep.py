@@ -108,6 +108,18 @@ def test_a_failed_cell_is_reported_when_all_others_are_done_and_the_best_has_all
     assert data["cells"][1]["sd"] is None
 
 
+def test_values_that_are_nearly_the_same_are_points_of_their_own(built_arithmetic, outcomes, tmp_path):
+    (tmp_path / "near.toml").write_text(
+        'command = "seq2seq train"\nmetric = "test.loss"\nbetter = "lower"\n'
+        "[settings]\nunits = 2\n[grid]\nlearning-rate = [0.1234567, 0.1234568, 0.5]\n"
+    )
+    sweep = files.read(tmp_path / "near.toml", data=str(built_arithmetic), seeds=(0,), environ={}, data_root=tmp_path)
+    outcomes({(2, 0): done(0.5)})
+    data, _ = run(sweep, tmp_path / "s")
+    labels = ["learning-rate 0.1234567", "learning-rate 0.1234568", "learning-rate 0.5"]
+    assert [(cell["label"], cell["n"]) for cell in data["cells"]] == [(label, 1) for label in labels]
+
+
 def test_when_no_cell_is_done_there_is_no_best_and_no_picture(sweep, outcomes, tmp_path):
     outcomes(dict.fromkeys(SCORES, Outcome("failed", error="no room")))
     with pytest.raises(RunFailed, match="4 of 4 cells") as caught:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from idlcli.errors import IdlError, Interrupted
+from idlcli.errors import IdlError
 from idlcli.report.words import ERRORS, name_of
 from idlcli.workflows.reproduce import figures, instruments, plan, verdicts
 from idlcli.workflows.reproduce.book import FACTS, UNITS, Cell, Claim, Entry, Quantity, Rule, Value
@@ -25,8 +25,6 @@ def result(entry: Entry, shop: Shop) -> dict[str, Any]:
     """Return what the contract says of an entry, and more of it."""
     try:
         found = _found(entry, shop)
-    except Interrupted:
-        raise
     except IdlError as error:  # what cannot be had of one entry is no reason to say nothing of the others
         found = {"verdict": not_judged(error.message)}
     verdict = found.pop("verdict")
