@@ -82,14 +82,14 @@ def resume(
 ) -> Result:
     """Go on with a run that was stopped or that failed, in its directory, to the same end as if it never had been.
 
-    The latest is here the newest run that is not done.
+    The latest is here the newest run but for judges that are done: a training makes those on its way.
     """
     from idlcli import runs as library
     from idlcli.cli.progress import reporter
     from idlcli.experiments import driver
 
     root = runs_root(runs)
-    found = (_unfinished(root) if run == "latest" else None) or library.find(run, root=root)
+    found = (_latest(root) if run == "latest" else None) or library.find(run, root=root)
     was_done = found.metrics() is not None
     spread = {"devices": devices, "hosts": hosts, "processes": processes, "process_id": process_id}
     given = {name: value for name, value in spread.items() if value is not None}
@@ -100,14 +100,14 @@ def resume(
     return Result(result, f"{found.name} {said}: {headline(result)}.")
 
 
-def _unfinished(root: Path) -> Any:
-    """Return the newest run that is not done, if any: what is resumed as the latest."""
+def _latest(root: Path) -> Any:
+    """Return the newest run that is no finished judge, if any."""
     from idlcli import runs as library
 
     for run in reversed(library.list_runs(root)):
         about = library.summary(run)
-        if about["status"] != "done" and about["kind"] != "unknown":  # a broken one is never the latest
-            return run
+        if about["kind"] != "unknown" and (about["kind"], about["status"]) != ("judge", "done"):
+            return run  # a broken one is never the latest
     return None
 
 

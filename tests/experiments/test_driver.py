@@ -225,17 +225,21 @@ def test_resuming_a_done_run_says_so_and_exits_0(here, trained_run):
     assert done.err == ""
 
 
-def test_the_latest_that_is_resumed_is_the_newest_that_is_not_done(here, quick, small, whole, tmp_path):
+def test_the_latest_that_is_resumed_is_no_judge_that_is_done(here, quick, small, whole, tmp_path):
     """A judge that a training has trained for itself is newer, and done."""
     runs = tmp_path / "runs"
     stopped = unfinished(Run(Path(shutil.copytree(whole.path, runs / "00001-stopped"))))
-    for name in ("00002-done", "00003-broken"):
+    for name in ("00002-judge", "00003-broken"):
         shutil.copytree(whole.path, runs / name)
+    told = json.loads((whole.path / "config.json").read_text())
+    (runs / "00002-judge" / "config.json").write_text(json.dumps({**told, "kind": "judge"}))
     (runs / "00003-broken" / "config.json").write_text("{")
     assert here("runs", "resume", "latest", "--json").data["run"] == "runs/00001-stopped"
     assert stopped.status() == "done"
     shutil.rmtree(runs / "00003-broken")
-    assert "00002-done was done already" in here("runs", "resume", "latest").out
+    shutil.copytree(whole.path, runs / "00004-done")
+    unfinished(Run(runs / "00001-stopped"))
+    assert "00004-done was done already" in here("runs", "resume", "latest").out
 
 
 def unfinished(run: Run) -> Run:
