@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from idlcli.data import face_set
 from idlcli.data.batches import Batches
 from idlcli.errors import DataError, UsageError
+from idlcli.experiments import own_data
 from idlcli.experiments.driver import fingerprint
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -171,10 +172,8 @@ def held_out(run: Run, about: dict[str, Any], *, data: str | None, count: int, s
     Raises :class:`DataError` if what lies where the run's data were is another set, and nothing else was named.
     """
     faces = face_set.load(path=Path(data if data is not None else str(about.get("path"))))
-    if data is None and fingerprint(faces.manifest) != about.get("fingerprint"):
-        raise DataError(
-            f"{faces.path} is not the data that {run.name} was trained on.", hint="Name a set with --data to take it."
-        )
+    if data is None:
+        own_data.check(run, faces.manifest, place=faces.path)
     if faces.size != about["size"]:
         raise DataError(f"{faces.path} holds images of {faces.size} pixels; {run.name} is for {about['size']}.")
     rows = np.sort(rng(seed, "held out").permutation(faces.test_indices)[:count])

@@ -189,3 +189,20 @@ def test_a_result_is_json_whatever_the_numbers_are(here, tmp_path):
         done = here("eval", metric, "same.npy", "same.npy", "--json")
         assert done.code == 0
         assert json.loads(done.out)["data"]["n"] == [12, 12]
+
+
+REBUILT = [
+    ("cae", "eval", "mse"), ("gan", "eval", "neighbours"), ("vae", "viz", "tsne"), ("cae", "viz", "grid"),
+    ("cae", "viz", "walk"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", REBUILT, ids=" ".join)
+def test_data_built_again_with_another_test_part_are_not_taken_for_a_run_s_own(words, here, stand_ins):
+    """What is held out of them may have trained the run."""
+    kind, *words = words
+    path = stand_ins[kind] / "config.json"
+    config = json.loads(path.read_text())
+    here("data", "build", "faces", "--count", "60", "--size", "16", "--test-count", "10", "--out", "again")
+    path.write_text(json.dumps(config | {"settings": config["settings"] | {"data": "again"}}))
+    here(*words, stand_ins[kind]).refused(3, "again is not the data", stand_ins[kind].name)
