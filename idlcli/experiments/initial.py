@@ -9,7 +9,7 @@ from typing import Any
 
 from idlcli import runs
 from idlcli.errors import DataError, UsageError
-from idlcli.files import read_bytes, sha256_of_file, write_bytes
+from idlcli.files import read_bytes, read_json_object, sha256_of_file, write_bytes
 from idlcli.runs import Run
 from idlcli.settings.fields import fields_of, from_dict
 from idlcli.settings.resolve import applicable, differences
@@ -22,8 +22,8 @@ def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run |
     """Return the run that ``settings.init`` means; None if it means none.
 
     Raises :class:`DataError` where there is none with a checkpoint, or where it was not trained and tested on the same
-    parts of the same ``data``: it would be tested on what it was taught. Raises :class:`UsageError` where its model
-    is another one.
+    parts of the same ``data``: it would be tested, or validated, on what it was taught. Raises :class:`UsageError`
+    where its model is another one.
     """
     if not settings.init:
         return None
@@ -34,6 +34,12 @@ def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run |
         raise DataError(
             f"{run.name} was trained and tested on other parts than this training would be.",
             hint="Give the data, the seed and the split of that run.",
+        )
+    chosen_by = data.get("validation_sha256")
+    if chosen_by is not None and read_json_object(run.path / "data.json").get("validation_sha256") != chosen_by:
+        raise DataError(
+            f"{run.name} was trained on queries that would validate this training.",
+            hint="Give the --validation-fraction of that run.",
         )
     shapes = {name for name, field in fields_of(type(settings)).items() if field.group == "Model"}
     before = from_dict(type(settings), run.config()["settings"], where=str(run.path / "config.json"))

@@ -74,6 +74,7 @@ def test_the_newest_run_may_be_meant(first, onward, tmp_path):
         ({"init": "nowhere"}, DataError, "No run 'nowhere'"),
         ({"seed": 1}, DataError, "other parts"),
         ({"train_fraction": 0.4}, DataError, "other parts"),
+        ({"validation_fraction": 0.2, "keep": "best"}, DataError, "would validate"),
         ({"units": 5}, UsageError, "units 4, now 5"),
     ],
 )
@@ -83,6 +84,17 @@ def test_what_would_be_tested_on_what_it_was_taught_or_does_not_fit_is_refused(
     with pytest.raises(error, match=said):
         start(dataclasses.replace(onward, **changes), tmp_path)
     assert [run.name for run in runs.list_runs(tmp_path)] == [first.name], "nothing was begun"
+
+
+def test_one_that_validated_by_the_same_queries_may_go_on_and_by_others_not(quick, small, tmp_path):
+    parted = dataclasses.replace(small, validation_fraction=0.2, epochs=1)
+    first = start(parted, tmp_path)
+    start(dataclasses.replace(parted, init=first.name), tmp_path)
+    second = start(dataclasses.replace(small, epochs=1, init=first.name), tmp_path)
+    with pytest.raises(DataError, match="would validate"):
+        start(dataclasses.replace(parted, init=second.name), tmp_path)
+    with pytest.raises(DataError, match="would validate"):
+        start(dataclasses.replace(parted, init=first.name, validation_fraction=0.3), tmp_path)
 
 
 def test_a_setting_that_a_run_was_made_without_has_its_default(first, onward, tmp_path):
