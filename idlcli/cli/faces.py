@@ -8,6 +8,7 @@ import typer
 
 from idlcli.cli.console import Console, Result, table
 from idlcli.cli.options import Plan, parse_seeds, runs_root
+from idlcli.errors import ThresholdMissed, UsageError
 
 PicturesOption = Annotated[
     str, typer.Option("--out", metavar="FILE", help="File to write: .png, .svg, or .npy for the pixels.")
@@ -40,6 +41,16 @@ def train_faces(kind: str, plan: Plan, console: Console) -> dict[str, Any]:
     for warning in data.get("warnings", ()):
         console.warn(warning)
     return data
+
+
+def check_alive(data: dict[str, Any], settings: Any) -> None:
+    """Raise :class:`ThresholdMissed` for a VAE of fewer live latents than its settings ask for."""
+    wanted = getattr(settings, "min_alive", 0)
+    if wanted and data["test"]["active_latents"] < wanted:
+        raise ThresholdMissed(
+            f"{data['test']['active_latents']} latents are alive, fewer than {wanted} (--min-alive).", data=data,
+            hint="Train longer, or lower --kl-weight.",
+        )  # fmt: skip
 
 
 def trained_text(data: dict[str, Any]) -> str:
@@ -78,7 +89,6 @@ def interpolate(
     model: Any, draw: Draw, *, count: int, seed: int, seeds: str, label: str | None, steps: int, out: str
 ) -> Result:  # fmt: skip
     """Write the faces on the way through codes that ``draw`` draws: a row from each to the next, or a film."""
-    from idlcli.errors import UsageError
     from idlcli.viz import pictures
     from idlcli.viz.walks import walk
 

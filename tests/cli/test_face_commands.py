@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -210,7 +211,15 @@ def test_too_few_live_latents_are_exit_5_with_the_run_kept(here, built_faces):
     assert "--min-alive" in done.err.splitlines()[-1]
     assert done.envelope["errors"][0]["code"] == "threshold"
     assert done.envelope["data"]["test"]["active_latents"] <= 4
-    assert here("runs", "list", "--json").data[0]["status"] == "done"
+    (run,) = here("runs", "list", "--json").data
+    assert run["status"] == "done"
+    again = here("runs", "resume", run["run"], "--json")
+    assert (again.code, again.err.splitlines()[-1]) == (5, done.err.splitlines()[-1])
+    path = Path("runs", run["run"])
+    for name in ("metrics.json", "checkpoints/last.safetensors"):
+        (path / name).unlink()
+    assert here("runs", "resume", run["run"], "--quiet").code == 5, "it ends as one that was never stopped"
+    assert (path / "metrics.json").exists()
 
 
 def test_few_live_latents_are_warned_of(here, built_faces):
