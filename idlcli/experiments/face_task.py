@@ -71,9 +71,10 @@ def prepare(settings: FaceTrainSettings, *, depth: int | None) -> Prepared:
         train, test = train[labels[train] >= 0], test[labels[test] >= 0]
         if not len(train) or not len(test):
             raise DataError(f"{settings.data}: too few images have a {told!r:.60} to train and test on.")
+    train = train[: settings.limit or None]
+    if labels is not None:
         counts = np.bincount(labels[train], minlength=len(words)).tolist()
         condition = {"name": told, "words": list(words), "counts": counts}
-    train = train[: settings.limit or None]
     about = {
         "path": settings.data, "kind": "faces", "fingerprint": fingerprint(faces.manifest), "size": faces.size,
         "train": len(train), "test": len(test), "test_sha256": hashlib.sha256(test.tobytes()).hexdigest(),

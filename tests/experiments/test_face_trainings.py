@@ -213,6 +213,14 @@ def test_a_limit_takes_the_first_training_images_and_leaves_the_test_part_alone(
     assert (part.data["train"], part.data["test"]) == (7, 12)
 
 
+def test_labels_count_where_they_train(built_faces):
+    settings = GanSettings(data=str(built_faces), condition="hair-color", limit=5)
+    prepared = face_task.prepare(settings, depth=None)
+    counts = np.bincount(prepared.labels[prepared.train], minlength=prepared.classes)
+    assert prepared.data["condition"]["counts"] == counts.tolist()
+    assert sum(prepared.data["condition"]["counts"]) == 5
+
+
 def relabelled(built_faces, tmp_path, code):
     """A copy of the faces in which every second hair colour is ``code``."""
     import shutil
@@ -356,6 +364,17 @@ def test_labels_are_drawn_as_often_as_they_trained(opened):
     drawn = np.bincount(model.labels(count=20_000, seed=0, label=None), minlength=len(counts))
     assert np.abs(drawn / 20_000 - counts / counts.sum()).max() < 0.02
     assert not drawn[counts == 0].any()
+
+
+def test_a_label_that_nothing_trained_is_not_drawn(trained_faces):
+    path = trained_faces["gan"] / "data.json"
+    about = json.loads(path.read_text())
+    about["condition"]["counts"][0] = 0
+    path.write_text(json.dumps(about))
+    model = gan.open_run(Run(trained_faces["gan"]))
+    with pytest.raises(UsageError, match="knows no"):
+        model.labels(count=1, seed=0, label=model.words[0])
+    assert 0 not in model.labels(count=1000, seed=0, label=None)
 
 
 def test_a_vae_that_is_told_labels_reconstructs_by_the_one_that_fits(keras_engine, built_faces, faces, tmp_path):
