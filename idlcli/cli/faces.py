@@ -75,11 +75,14 @@ def sample(
     model: Any, draw: Draw, *, count: int, seed: int, seeds: str, label: str | None, out: str
 ) -> Result:  # fmt: skip
     """Write faces of codes that ``draw`` draws."""
+    import numpy as np
+
     from idlcli.viz import pictures
 
     file = target(model, out, "samples")
     codes, origin = _codes(draw, count=count, seed=seed, seeds=seeds)
-    images = model.decode(codes, model.labels(count=len(codes), seed=seed, label=label))
+    told = [model.labels(count=len(codes) // len(origin), seed=one, label=label) for one in origin]
+    images = model.decode(codes, None if told[0] is None else np.concatenate(told))
     pictures.write(file, images, columns=pictures.square(len(images)))
     data = {"files": [str(file)], "count": len(images), "seeds": origin, "label": label}
     return Result(data, f"{len(images)} faces are in {file}.")
