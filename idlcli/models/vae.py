@@ -151,7 +151,7 @@ class Vae(keras.Model):
         """
         lost = smaller(pictures - decoded, self.settings.reconstruction_side or pictures.shape[1])
         squared = ops.mean(ops.square(lost))
-        memory = ops.minimum(MEMORY, self.steps / (self.steps + 1.0))
+        memory = ops.minimum(MEMORY, (self.steps - 1.0) / self.steps)  # of nothing, in the first step
         self.variance.assign(memory * self.variance + (1.0 - memory) * ops.stop_gradient(squared))
         return math.prod(lost.shape[1:]), gaussian_nats(squared, ops.maximum(squared, SMALLEST_VARIANCE))
 
