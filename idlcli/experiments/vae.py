@@ -47,6 +47,7 @@ def prepare(settings: VaeSettings, *, root: Path | None = None) -> Prepared:
 
 def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[str, Any]:
     """Train, score both sides, fit the mixture to the training codes, and return the metrics."""
+    from idlcli.training import checkpoint
     from idlcli.training.fit import Task, fit
     from idlcli.training.optimizer import make_adversarial_optimizer, make_optimizer
 
@@ -62,6 +63,9 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     else:
         optimizer = make_adversarial_optimizer(settings, steps=steps)
     model.compile(optimizer=optimizer, jit_compile=face_task.uses_jit(settings))
+    if run.initial.exists():
+        checkpoint.load(run.initial, model, optimizer=False)
+        model.earlier_steps = float(np.asarray(model.steps))
     codes = latents(count=face_task.SHOWN, size=settings.latent, seed=settings.seed, purpose="samples")
     labels = np.arange(len(codes)) % prepared.classes if prepared.classes else None
 

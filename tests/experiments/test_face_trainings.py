@@ -497,3 +497,22 @@ def test_one_that_starts_from_another_has_its_weights_and_counts_on(name, keras_
     kernels = [key for key in before if key.startswith("model/") and key.endswith("/kernel") and "averaged" not in key]
     assert kernels
     assert all(np.allclose(before[key], after[key], atol=1e-6) for key in kernels)
+
+
+def test_the_weight_of_the_divergence_rises_anew_where_another_training_starts(keras_engine, built_faces, tmp_path):
+    settings = small("vae", built_faces, keras_engine, kl_annealing=1.0, kl_weight=20.0, epochs=1, augment="off")
+    common = {"kind": "vae", "root": tmp_path, "name": None}
+
+    def weight(run):
+        (row,) = run.log()
+        return (row["objective"] - 3 * SIZE**2 * row["reconstruction"]) / row["kl"] / settings.kl_weight
+
+    first = Run(Path(driver.start(settings=settings, **common)["run"]))
+    second = Run(Path(driver.start(settings=dataclasses.replace(settings, init="latest"), **common)["run"]))
+    assert weight(second) == pytest.approx((1 / 3 + 2 / 3 + 1) / 3, abs=0.15)
+    for name in ("metrics.json", "checkpoints/last.safetensors"):
+        (second.path / name).unlink()
+    before = log_of(second)
+    driver.resume(run=second)
+    assert log_of(second) == before
+    assert first.log() != before
