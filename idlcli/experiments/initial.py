@@ -16,6 +16,8 @@ from idlcli.settings.resolve import applicable, differences
 
 LARGEST = 2**33
 """Bytes of a checkpoint that is copied."""
+SWITCHES = ("ema", "legible_weight")
+"""Settings of which it matters to the model whether they are on, and not how much they weigh."""
 
 
 def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run | None:
@@ -41,13 +43,18 @@ def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run |
             f"{run.name} was trained on queries that would validate this training.",
             hint="Give the --validation-fraction of that run.",
         )
-    shapes = {name for name, field in fields_of(type(settings)).items() if field.group == "Model"}
     before = from_dict(type(settings), run.config()["settings"], where=str(run.path / "config.json"))
-    kept = (applicable(one) for one in (before, settings))
-    found = differences(*({name: values[name] for name in shapes & values.keys()} for values in kept))
+    found = differences(_shape(before), _shape(settings))
     if found:
         raise UsageError(f"The model of {run.name} is another one: {'; '.join(found)}.", hint="Give the same model.")
     return run
+
+
+def _shape(settings: Any) -> dict[str, Any]:
+    """Return the settings that say which weights a model has."""
+    values, fields = applicable(settings), fields_of(type(settings))
+    kept = {name: value for name, value in values.items() if fields[name].group == "Model" or name == "condition"}
+    return kept | {name: values[name] > 0 for name in SWITCHES if name in values}
 
 
 def name_of(source: Run, *, root: Path) -> str:

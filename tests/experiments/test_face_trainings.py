@@ -516,3 +516,14 @@ def test_the_weight_of_the_divergence_rises_anew_where_another_training_starts(k
     driver.resume(run=second)
     assert log_of(second) == before
     assert first.log() != before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"), [({"ema": 0.0}, "ema True, now False"), ({"condition": ""}, "condition 'hair-color', now ''")]
+)
+def test_one_of_other_weights_is_refused_before_a_run_is_made(changes, said, face_runs, tmp_path):
+    """Told no label, or without an average, a model of the same layers has other weights."""
+    settings = dataclasses.replace(driver.settings_of(Run(face_runs["gan"])), init=str(face_runs["gan"]), **changes)
+    with pytest.raises(UsageError, match=said):
+        driver.start(kind="gan", settings=settings, root=tmp_path, name=None)
+    assert not list(tmp_path.iterdir())
