@@ -42,6 +42,10 @@ def prepare(settings: VaeSettings, *, root: Path | None = None) -> Prepared:
         )
     if settings.adversary != "none":
         face_task.check_side(size, depth=None)
+    if settings.mixture and len(prepared.train) < 2:
+        raise UsageError(
+            "--mixture cannot be fitted to the code of one image.", hint="Train on more, or give --mixture 0."
+        )
     return prepared
 
 

@@ -234,6 +234,7 @@ WRONG = [
     (("gan", "--condition", "hair-colr"), "hair-color"),
     (("vae", "--condition", "nonsense"), "--condition"),
     (("vae", "--depth", "6"), "--depth"),
+    (("vae", "--limit", "1"), "--mixture"),
     (("gan", "--rotation", "5"), "--augment paper"),
     (("gan", "--r1", "1"), "--discriminator-norm"),
     (("gan", "--one-stage"), "--loss hinge"),
