@@ -130,8 +130,8 @@ class Solver:
             ]
         else:
             if isinstance(self.scenario, ImageText):
-                chosen = self.hand.choose(rows, pool="test", purpose="solve", epoch=seed)
-                logits = self._logits(self.scenario.outputs(self.model, self.hand.show(chosen)))
+                chosen = [self.hand.choose(row[None], pool="test", purpose="solve", epoch=seed) for row in rows]
+                logits = self._logits(self.scenario.outputs(self.model, self.hand.show(np.concatenate(chosen))))
             else:
                 logits = self._logits(predict(self.model, rows.astype(np.int32), batch=self.scenario.predict_batch))
             said = self.scenario.layout.read(logits.argmax(axis=-1))

@@ -285,6 +285,17 @@ def test_an_answer_does_not_depend_on_what_else_is_asked(asked):
         assert alone["confidence"] == pytest.approx(together[index]["confidence"], abs=2e-6)
 
 
+def test_the_handwriting_of_a_query_does_not_depend_on_what_else_is_asked(keras_engine, written_runs, monkeypatch):
+    reader, shown = solver.Solver(Run(next(written_runs.glob("0*-reader")))), []
+    show = Hand.show
+    monkeypatch.setattr(Hand, "show", lambda hand, chosen: shown.append(chosen) or show(hand, chosen))
+    reader.solve(["5-2"])
+    reader.solve(["3+4", "5-2", "5-5"])
+    reader.solve(["5-2"], seed=1)
+    assert np.array_equal(shown[1][1:2], shown[0])
+    assert not np.array_equal(shown[2], shown[0])
+
+
 def test_an_answer_is_correct_if_it_is_what_a_calculator_says(asked):
     for answer in asked.solve(["3+4", "3-4", "9 + 9", " 0-0 "]):
         truth = str(eval(answer["query"]))
