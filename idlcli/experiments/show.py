@@ -27,12 +27,14 @@ def draw_grid(*, reference: str, data: str | None, out: Path, columns: int, cond
     check_suffix(out)
     found = opening.locate(reference, root=conditions.root, kinds=opening.PAINTERS)
     if not isinstance(found, Run):
+        opening.check_unused(reference, data=data)
         opened = open_real(found, conditions.part, replace(conditions, most=COUNT))
         images = opened.array
         if opened.kind == "features":
             raise DataError(f"{reference} holds features, not pictures.")
         wide = columns or _square(images)
     elif hasattr(model := opening.model_of(found), "sample"):
+        opening.check_unused(f"{found.name}, which samples", data=data, part=conditions.part)
         opened = opening.open_run(found, count=conditions.count or COUNT, seed=conditions.seed)
         images, wide = opened.array, columns or _square(opened.array)
     else:
@@ -58,6 +60,7 @@ def draw_walk(
     model = opening.model_of(run, needs="decode")
     gaussian = hasattr(model, "sample")
     if gaussian:
+        opening.check_unused(f"{run.name}, which draws its codes", data=data)
         way = walks.walk(model.draw(stops, conditions.seed), steps=steps)
         labels = model.labels(count=1, seed=conditions.seed, label=None)
     else:

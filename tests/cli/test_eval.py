@@ -206,3 +206,24 @@ def test_data_built_again_with_another_test_part_are_not_taken_for_a_run_s_own(w
     here("data", "build", "faces", "--count", "60", "--size", "16", "--test-count", "10", "--out", "again")
     path.write_text(json.dumps(config | {"settings": config["settings"] | {"data": "again"}}))
     here(*words, stand_ins[kind]).refused(3, "again is not the data", stand_ins[kind].name)
+
+
+UNUSED = [
+    ("--data", "viz", "grid", "{gan}", "--data", "a.npy"),
+    ("--part", "viz", "grid", "{vae}", "--part", "train"),
+    ("--data", "viz", "grid", "a.npy", "--data", "a.npy"),
+    ("--data", "viz", "walk", "{vae}", "--data", "a.npy"),
+    ("--data", "viz", "tsne", "{gan}", "--data", "a.npy"),
+    ("--part", "viz", "tsne", "{gan}", "--part", "all"),
+    ("--data", "viz", "tsne", "{vae}", "--space", "features", "--data", "a.npy"),
+    ("--part", "viz", "tsne", "{vae}", "--space", "features", "--part", "test"),
+    ("--data", "viz", "tsne", "a.npy", "--data", "a.npy"),
+]
+
+
+@pytest.mark.parametrize("words", UNUSED, ids=" ".join)
+def test_an_option_that_would_change_nothing_is_exit_2(words, here, stand_ins, tmp_path):
+    option, *words = words
+    before = set(tmp_path.iterdir())
+    here(*(word.format(**stand_ins) for word in words)).refused(2, option, "does not apply")
+    assert set(tmp_path.iterdir()) == before
