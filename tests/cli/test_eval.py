@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,12 @@ def test_curves_of_one_run_named_twice_are_drawn_once(here, trained_run, tmp_pat
     assert data["runs"] == [trained_run.name]
     assert data["metrics"][0] == "loss"
     assert os.path.getsize(tmp_path / "curves.png") > 5000
+
+
+def test_curves_of_two_runs_of_one_name_are_both_drawn(here, trained_run, tmp_path):
+    other = shutil.copytree(trained_run, tmp_path / "elsewhere" / trained_run.name)
+    data = here("viz", "curves", trained_run, other, "latest", "--json").data
+    assert data["runs"] == [str(trained_run), str(other)]
 
 
 def test_a_result_is_json_whatever_the_numbers_are(here, tmp_path):
