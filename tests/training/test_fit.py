@@ -1,9 +1,12 @@
 """The one `fit`: wherever it is broken off, going on ends with the same bytes; NaN and full disks leave good files."""
 
 import dataclasses
+import itertools
 import math
 import os
 import signal
+import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -330,6 +333,31 @@ def test_a_metric_that_is_not_finite_ends_the_training_and_keeps_the_last_good_c
     assert [row["epoch"] for row in run.log()] == [1, 2]
     evaluate.epoch = -100
     assert fit(task_of(epochs=2), run).epoch == 2
+
+
+@pytest.mark.parametrize(("processes", "last_step"), [(1, 0), (2, 5)])
+def test_several_processes_look_at_their_loss_when_the_epoch_ends(processes, last_step, task_of, run_of, monkeypatch):
+    """All at the same numbers, so that none stops in the middle and leaves the others waiting."""
+    from idlcli.training import devices
+    from idlcli.training import fit as module
+    from idlcli.training.reporter import Silent
+
+    class Told(Silent):
+        last = 0
+
+        def step(self, *, epoch, step, loss):
+            self.last = step
+
+    group, told = devices.Alone(), Told()
+    group.processes = processes
+    monkeypatch.setattr(devices, "current", lambda: group)
+    clock = types.SimpleNamespace(monotonic=itertools.count().__next__, perf_counter=time.perf_counter)
+    monkeypatch.setattr(module, "time", clock)  # every step is told
+    task = task_of()
+    bad = dataclasses.replace(task.batches, fetch=lambda *when: (np.ones((16, WIDTH)), np.full((16, 1), np.nan)))
+    with pytest.raises(Diverged, match="epoch 1: loss is nan"):
+        module.fit(dataclasses.replace(task, batches=bad), run=run_of("diverged"), reporter=told)
+    assert told.last == last_step
 
 
 def test_the_last_whole_epoch_is_kept_when_a_training_of_short_epochs_diverges(task_of, run_of, monkeypatch):
