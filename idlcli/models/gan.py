@@ -71,7 +71,6 @@ def _activated(maps: Any, side: int, vector: Any, settings: GanSettings) -> Any:
     return layers.ReLU(name=f"{name}_relu")(maps)
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class Gan(keras.Model):
     """Both networks and the average of the generator, trained by one loss in which neither moves the other's weights.
 

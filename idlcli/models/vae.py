@@ -26,7 +26,6 @@ MEMORY = 0.99
 """Decay of the average that the Gaussian's variance is kept by, for looking at held-out faces."""
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class DrawCode(layers.Layer):
     """Mean and log-variance (B, L) -> a code z = mean + exp(log-variance / 2) * e, e from N(0, 1).
 
@@ -64,7 +63,6 @@ def decoder(settings: VaeSettings, *, size: int, classes: int) -> keras.Model:
     return keras.Model([code, label], convolutional.decode(told, settings, size=size), name="decoder")
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class Vae(keras.Model):
     """Encoder, drawing layer and decoder, fed with uint8 (B, size, size, 3), and labels as targets if there are any.
 

@@ -22,9 +22,7 @@ def start(backend: str, *, deterministic: bool = False) -> None:
         if already != backend:
             raise UsageError(f"Keras already runs on {already} in this process; it cannot change to {backend}.")
         return
-    if importlib.util.find_spec(backend) is None:
-        package = {"tensorflow": "tensorflow", "jax": "idlcli[jax]", "torch": "idlcli[torch]"}[backend]
-        raise RunFailed(f"The engine {backend} is not installed.", hint=f"pip install '{package}'")
+    check(backend)
     os.environ["KERAS_BACKEND"] = backend
     os.environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")  # cannot exist: nothing to obey, nowhere to write
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
