@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from idlcli import runs, settings
+from idlcli.experiments.driver import fingerprint
+from idlcli.files import read_json_object, write_json
 from idlcli.runs import Run
 from idlcli.seeds import rng
 from idlcli.settings.common import TrainSettings
@@ -88,4 +90,5 @@ def install(*, data: Path, root: Path, patch: pytest.MonkeyPatch) -> dict[str, P
         patch.setitem(settings.RUN_KINDS, kind, StandInSettings)
         values = as_dict(StandInSettings(data=str(data)))
         made[kind] = runs.create(root=root, slug=f"{kind}-s0", name=None, kind=kind, settings=values).path
+        write_json(made[kind] / "data.json", {"fingerprint": fingerprint(read_json_object(data / "manifest.json"))})
     return made

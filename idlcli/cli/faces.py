@@ -8,6 +8,7 @@ import typer
 
 from idlcli.cli.console import Console, Result, table
 from idlcli.cli.options import Plan, parse_seeds, runs_root
+from idlcli.errors import ThresholdMissed, UsageError
 
 PicturesOption = Annotated[
     str, typer.Option("--out", metavar="FILE", help="File to write: .png, .svg, or .npy for the pixels.")
@@ -42,6 +43,16 @@ def train_faces(kind: str, plan: Plan, console: Console) -> dict[str, Any]:
     return data
 
 
+def check_alive(data: dict[str, Any], settings: Any) -> None:
+    """Raise :class:`ThresholdMissed` for a VAE of fewer live latents than its settings ask for."""
+    wanted = getattr(settings, "min_alive", 0)
+    if wanted and data["test"]["active_latents"] < wanted:
+        raise ThresholdMissed(
+            f"{data['test']['active_latents']} latents are alive, fewer than {wanted} (--min-alive).", data=data,
+            hint="Train longer, or lower --kl-weight.",
+        )  # fmt: skip
+
+
 def trained_text(data: dict[str, Any]) -> str:
     """Return the result of a training as a person reads it."""
     sides = ("train", "test")
@@ -64,11 +75,14 @@ def sample(
     model: Any, draw: Draw, *, count: int, seed: int, seeds: str, label: str | None, out: str
 ) -> Result:  # fmt: skip
     """Write faces of codes that ``draw`` draws."""
+    import numpy as np
+
     from idlcli.viz import pictures
 
     file = target(model, out, "samples")
     codes, origin = _codes(draw, count=count, seed=seed, seeds=seeds)
-    images = model.decode(codes, model.labels(count=len(codes), seed=seed, label=label))
+    told = [model.labels(count=len(codes) // len(origin), seed=one, label=label) for one in origin]
+    images = model.decode(codes, None if told[0] is None else np.concatenate(told))
     pictures.write(file, images, columns=pictures.square(len(images)))
     data = {"files": [str(file)], "count": len(images), "seeds": origin, "label": label}
     return Result(data, f"{len(images)} faces are in {file}.")
@@ -78,7 +92,6 @@ def interpolate(
     model: Any, draw: Draw, *, count: int, seed: int, seeds: str, label: str | None, steps: int, out: str
 ) -> Result:  # fmt: skip
     """Write the faces on the way through codes that ``draw`` draws: a row from each to the next, or a film."""
-    from idlcli.errors import UsageError
     from idlcli.viz import pictures
     from idlcli.viz.walks import walk
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from idlcli.cli.console import Console, Result, table
+from idlcli.cli.faces import check_alive
 from idlcli.cli.options import RunArgument, RunsOption, command, make_app, runs_root
 
 app = make_app()
@@ -96,6 +97,7 @@ def resume(
     result = driver.resume(run=found, data=data, reporter=reporter(console), spread=given)
     for warning in result.get("warnings", ()):
         console.warn(warning)
+    check_alive(result, driver.settings_of(found))
     said = "was done already; nothing was changed" if was_done else f"is done after {result['epochs']} epochs"
     return Result(result, f"{found.name} {said}: {headline(result)}.")
 

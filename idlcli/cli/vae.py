@@ -14,6 +14,7 @@ from idlcli.cli.faces import (
     SeedOption,
     SeedsOption,
     StepsOption,
+    check_alive,
     interpolate,
     open_run,
     reconstruct,
@@ -22,7 +23,6 @@ from idlcli.cli.faces import (
     trained_text,
 )
 from idlcli.cli.options import Plan, RunArgument, RunsOption, command, make_app
-from idlcli.errors import ThresholdMissed
 from idlcli.settings import VaeSettings
 
 app = make_app()
@@ -39,12 +39,7 @@ PriorOption = Annotated[
 def train(console: Console, plan: Plan) -> Result:
     """Train an encoder of faces to Gaussian codes, and a decoder back."""
     data = train_faces("vae", plan, console)
-    alive, wanted = data["test"]["active_latents"], plan.settings.min_alive
-    if alive < wanted:
-        raise ThresholdMissed(
-            f"{alive} latents are alive, fewer than {wanted} (--min-alive).", data=data,
-            hint="Train longer, or lower --kl-weight.",
-        )  # fmt: skip
+    check_alive(data, plan.settings)
     return Result(data, trained_text(data))
 
 

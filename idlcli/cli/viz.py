@@ -71,8 +71,9 @@ def curves(
     from idlcli.runs import find
     from idlcli.viz import curves as library
 
-    found = {one.path: one for one in (find(reference, root=runs_root(runs)) for reference in run)}
-    logs = {one.name: one.log() for one in found.values()}
+    found = {one.path.resolve(): one for one in (find(reference, root=runs_root(runs)) for reference in run)}
+    names = [one.name for one in found.values()]
+    logs = {one.name if names.count(one.name) == 1 else str(path): one.log() for path, one in found.items()}
     metrics = library.draw(logs=logs, path=Path(out), smooth=smooth)
     data = {"files": [out], "runs": list(logs), "metrics": metrics, "smooth": smooth}
     return Result(data, f"{', '.join(metrics)} of {len(logs)} {'run is' if len(logs) == 1 else 'runs are'} in {out}.")

@@ -22,9 +22,9 @@ class Left:
         return encode(texts, self.alphabet, self.width).astype(np.int32)
 
     def read(self, written: np.ndarray) -> list[str]:
-        """Return what a model wrote, int (N, width), as texts."""
+        """Return what a model wrote, int (N, width), as texts without their padding, which is on the right alone."""
         characters = np.array(list(self.alphabet))
-        return ["".join(row).strip() for row in characters[written]]
+        return ["".join(row).rstrip(" ") for row in characters[written]]
 
 
 class Slots(Left):

@@ -94,6 +94,7 @@ def miss_sizes(*, operands: np.ndarray, operators: np.ndarray, predicted: list[s
 
 
 def _miss(text: str, truth: int) -> int:
+    text = text.lstrip(" ")
     digits = text.removeprefix("-")
     return abs(int(text) - truth) if digits.isdecimal() and digits.isascii() else -1
 

@@ -56,11 +56,6 @@ def mean_squared_error(*, images: NDArray[Any], reconstructions: NDArray[Any]) -
     return np.concatenate(errors)
 
 
-def peak_signal_to_noise_ratio(*, images: NDArray[Any], reconstructions: NDArray[Any]) -> PerImage:
-    """PSNR in dB, (N,): ``10 log10(1 / MSE)``, infinite for an exact pair. Raises as :func:`mean_squared_error`."""
-    return _decibels(mean_squared_error(images=images, reconstructions=reconstructions))
-
-
 def structural_similarity(*, images: NDArray[Any], reconstructions: NDArray[Any]) -> PerImage:
     """SSIM, (N,), each in [-1, 1] and 1 for an exact pair: Wang et al. (2004), averaged over the channels.
 

@@ -13,7 +13,7 @@ from idlcli.evaluation.features import Progress
 from idlcli.evaluation.manifold import nearest_neighbours
 from idlcli.evaluation.statistics import FeatureCache
 from idlcli.experiments import open as opening
-from idlcli.experiments.driver import settings_of
+from idlcli.experiments import own_data
 from idlcli.experiments.evaluate import Conditions, extractor_for, measure
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -44,9 +44,12 @@ def look(
     started = time.perf_counter()
     picture.check_suffix(out)
     found = opening.locate(a, root=conditions.root, kinds=opening.SAMPLERS)
-    if data is None and not isinstance(found, Run):
+    if data is not None:
+        place = opening.place_of(data)
+    elif isinstance(found, Run):
+        place = own_data.faces_of(found)
+    else:
         raise UsageError("Give the data set that the samples were trained on.", hint="idl eval neighbours A DATA")
-    place = opening.place_of(data if data is not None else settings_of(found).data)  # type: ignore[arg-type]
     if not (place / "manifest.json").is_file():
         raise DataError(f"{place} is not a set with a training part.", hint="Make one: idl data build faces --source.")
     train, held_out = (opening.open_path(place, part=part) for part in ("train", "test"))

@@ -27,7 +27,7 @@ SHOWN = 24
 def examine(solver: Solver, *, digits_of: str = "") -> dict[str, Any]:
     """Return the scores of both sides and the breakdown of the test errors; write the pictures of them.
 
-    ``digits_of`` names digits of which those that the data do not hold write the test queries, and test the judge.
+    ``digits_of`` names digits of which those that are in nobody's data write the test queries, and test the judge.
     """
     sides, scenario = solver.sides(), solver.scenario
     if digits_of and solver.settings.mode == "text-text":
@@ -106,13 +106,16 @@ def _glyphs_read(solver: Solver, scenario: ImageText, answers: Answers) -> np.nd
 
 
 def _other_hand(solver: Solver, source: str) -> Hand:
-    """Return a hand that writes the test queries with digits from ``source`` which are not in the run's data."""
+    """Return a hand that writes the test queries with digits from ``source``: of those, which neither are in the run's
+    data nor trained the judge."""
     found = digits.load(source)
-    known = {image.tobytes() for image in solver.hand.bank.images}
+    known = {image.tobytes() for images in (solver.hand.bank.images, solver.judge.taught()) for image in images}
     new = np.array([image.tobytes() not in known for image in found.images])
     missing = set(range(10)) - set(np.unique(found.labels[new]).tolist())
     if missing:
-        raise DataError(f"{source} holds no {min(missing)} that is not in {solver.settings.data} already.")
+        raise DataError(
+            f"{source} holds no {min(missing)} that neither is in {solver.settings.data} nor trained the judge."
+        )
     bank, count = solver.hand.bank, int(new.sum())
     joined = glyphs.Bank(
         np.concatenate([bank.images, found.images[new]]), np.concatenate([bank.labels, found.labels[new]]),

@@ -68,8 +68,9 @@ class FaceModel:
             raise UsageError(
                 f"{self.run.name} was trained without labels.", hint="Train one with --condition to have --label."
             )
-        if label not in self.words:
-            hint = did_you_mean(label, self.words) or f"Some are: {', '.join(self.words[:8])}."
+        known = [word for word, count in zip(self.words, self._counts, strict=True) if count]
+        if label not in known:
+            hint = did_you_mean(label, known) or f"Some are: {', '.join(known[:8])}."
             raise UsageError(f"--label: {self.run.name} knows no {label!r:.60}.", hint=hint)
         return np.full(count, self.words.index(label))
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from idlcli.data import face_set
 from idlcli.data.batches import Batches
 from idlcli.errors import DataError, UsageError
+from idlcli.experiments import own_data
 from idlcli.experiments.driver import fingerprint
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -70,9 +71,10 @@ def prepare(settings: FaceTrainSettings, *, depth: int | None) -> Prepared:
         train, test = train[labels[train] >= 0], test[labels[test] >= 0]
         if not len(train) or not len(test):
             raise DataError(f"{settings.data}: too few images have a {told!r:.60} to train and test on.")
+    train = train[: settings.limit or None]
+    if labels is not None:
         counts = np.bincount(labels[train], minlength=len(words)).tolist()
         condition = {"name": told, "words": list(words), "counts": counts}
-    train = train[: settings.limit or None]
     about = {
         "path": settings.data, "kind": "faces", "fingerprint": fingerprint(faces.manifest), "size": faces.size,
         "train": len(train), "test": len(test), "test_sha256": hashlib.sha256(test.tobytes()).hexdigest(),
@@ -171,10 +173,8 @@ def held_out(run: Run, about: dict[str, Any], *, data: str | None, count: int, s
     Raises :class:`DataError` if what lies where the run's data were is another set, and nothing else was named.
     """
     faces = face_set.load(path=Path(data if data is not None else str(about.get("path"))))
-    if data is None and fingerprint(faces.manifest) != about.get("fingerprint"):
-        raise DataError(
-            f"{faces.path} is not the data that {run.name} was trained on.", hint="Name a set with --data to take it."
-        )
+    if data is None:
+        own_data.check(run, faces.manifest, place=faces.path)
     if faces.size != about["size"]:
         raise DataError(f"{faces.path} holds images of {faces.size} pixels; {run.name} is for {about['size']}.")
     rows = np.sort(rng(seed, "held out").permutation(faces.test_indices)[:count])

@@ -9,21 +9,23 @@ from typing import Any
 
 from idlcli import runs
 from idlcli.errors import DataError, UsageError
-from idlcli.files import read_bytes, sha256_of_file, write_bytes
+from idlcli.files import read_bytes, read_json_object, sha256_of_file, write_bytes
 from idlcli.runs import Run
 from idlcli.settings.fields import fields_of, from_dict
 from idlcli.settings.resolve import applicable, differences
 
 LARGEST = 2**33
 """Bytes of a checkpoint that is copied."""
+SWITCHES = ("ema", "legible_weight")
+"""Settings of which it matters to the model whether they are on, and not how much they weigh."""
 
 
 def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run | None:
     """Return the run that ``settings.init`` means; None if it means none.
 
     Raises :class:`DataError` where there is none with a checkpoint, or where it was not trained and tested on the same
-    parts of the same ``data``: it would be tested on what it was taught. Raises :class:`UsageError` where its model
-    is another one.
+    parts of the same ``data``: it would be tested, or validated, on what it was taught. Raises :class:`UsageError`
+    where its model is another one.
     """
     if not settings.init:
         return None
@@ -35,13 +37,24 @@ def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run |
             f"{run.name} was trained and tested on other parts than this training would be.",
             hint="Give the data, the seed and the split of that run.",
         )
-    shapes = {name for name, field in fields_of(type(settings)).items() if field.group == "Model"}
+    chosen_by = data.get("validation_sha256")
+    if chosen_by is not None and read_json_object(run.path / "data.json").get("validation_sha256") != chosen_by:
+        raise DataError(
+            f"{run.name} was trained on queries that would validate this training.",
+            hint="Give the --validation-fraction of that run.",
+        )
     before = from_dict(type(settings), run.config()["settings"], where=str(run.path / "config.json"))
-    kept = (applicable(one) for one in (before, settings))
-    found = differences(*({name: values[name] for name in shapes & values.keys()} for values in kept))
+    found = differences(_shape(before), _shape(settings))
     if found:
         raise UsageError(f"The model of {run.name} is another one: {'; '.join(found)}.", hint="Give the same model.")
     return run
+
+
+def _shape(settings: Any) -> dict[str, Any]:
+    """Return the settings that say which weights a model has."""
+    values, fields = applicable(settings), fields_of(type(settings))
+    kept = {name: value for name, value in values.items() if fields[name].group == "Model" or name == "condition"}
+    return kept | {name: values[name] > 0 for name in SWITCHES if name in values}
 
 
 def name_of(source: Run, *, root: Path) -> str:

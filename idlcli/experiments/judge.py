@@ -186,6 +186,15 @@ class Judge:
         checkpoint.load(self.run.weights, model, optimizer=False)
         return model
 
+    def taught(self) -> np.ndarray:
+        """Return the glyphs that it was trained on, uint8 (N, 28, 28). Raises :class:`DataError` if they are gone."""
+        prepared = prepare(self.settings)
+        if prepared.data["fingerprint"] != read_json_object(self.run.path / "data.json").get("fingerprint"):
+            raise DataError(
+                f"{self.settings.data} is not the data that {self.run.name} was trained on.", hint="Build those again."
+            )
+        return np.asarray(prepared.bank.images[prepared.train])
+
     def read(self, images: np.ndarray) -> np.ndarray:
         """Return the logits (..., classes) of glyphs float (..., 28, 28) in [0, 1]."""
         logits = read(self.model, images.reshape(-1, SIDE, SIDE))

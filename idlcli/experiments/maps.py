@@ -55,6 +55,8 @@ def draw(
         opened, points = _codes(found, data, conditions)
         of = f"the latent codes of {name}"
     else:
+        what = f"{reference} --space features"
+        opening.check_unused(what, data=data, part=conditions.part if isinstance(found, Run) else None)
         opened = _pictures(found, conditions)
         if opened.kind == "features":
             raise DataError(f"{reference} holds features, not pictures that a map could show.")
@@ -105,6 +107,7 @@ def _codes(run: Run, data: str | None, conditions: Conditions) -> tuple[Opened, 
     if hasattr(model, "encode"):
         opened = pictures_of(run, data, replace(conditions, most=COUNT))
         return opened, np.asarray(model.encode(np.asarray(opened.array)))
+    opening.check_unused(f"{run.name}, which draws its codes", data=data, part=conditions.part)
     count, seed = conditions.count or COUNT, conditions.seed
     codes, told = model.draw(count, seed), model.labels(count=count, seed=seed, label=None)
     images = np.asarray(model.decode(codes, told))

@@ -85,6 +85,13 @@ def place_of(text: str) -> Path:
     return Path(text)
 
 
+def check_unused(what: str, *, data: str | None = None, part: str | None = None) -> None:
+    """Raise :class:`UsageError` for pictures asked for of ``what`` makes its own, or is pictures itself."""
+    for option, given in (("--data", data), ("--part", part)):
+        if given is not None:
+            raise UsageError(f"{option} does not apply to {what[:160]}.")
+
+
 def model_of(run: Run, *, needs: str = "") -> Any:
     """Return the trained model of a run of faces (``face_model.py``), which must have what ``needs`` names.
 

@@ -154,6 +154,11 @@ class TextImage(TextText):
             heads["legible"] = characters.astype(np.int32)
         return {"query": self.asked(rows), "written": written}, heads
 
+    @property
+    def trained_loss(self) -> Literal["mse", "binary_crossentropy"]:
+        """The loss of a written pixel that the training minimises: the columns' is always cross-entropy."""
+        return self.settings.loss if self.settings.architecture == "repeat" else "binary_crossentropy"
+
     @functools.cached_property
     def _fixed(self) -> np.ndarray:
         return self.hand.choose(self.queries.answers, pool="train", purpose="train handwriting")
@@ -184,7 +189,7 @@ class TextImage(TextText):
         """Return the answers that a model writes to the queries ``rows``, as the judge reads them."""
         images = self.writer(model)(self.asked(rows), self.styles[rows])
         truth = self._real[rows] if side == "test" else self._fixed[rows]
-        loss = pixel_loss(images, self.hand.show(truth), name=self.settings.loss)
+        loss = pixel_loss(images, self.hand.show(truth), name=self.trained_loss)
         logits = self.judge.read(images)
         texts = Left(self.queries.alphabet, self.queries.answers.shape[1]).read(logits.argmax(axis=-1))
         shown = np.round(images * 255).astype(np.uint8)

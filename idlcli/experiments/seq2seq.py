@@ -91,6 +91,8 @@ def prepare(settings: Seq2seqSettings, *, root: Path) -> Prepared:
         "train": len(train), "validation": len(validation), "test": len(test),
         "test_sha256": hashlib.sha256(test.tobytes()).hexdigest(),
     }  # fmt: skip
+    if len(validation):
+        about["validation_sha256"] = hashlib.sha256(validation.tobytes()).hexdigest()
     hand = judge = None
     if settings.mode != "text-text":
         hand = hand_of(data, seed=settings.seed)

@@ -27,14 +27,16 @@ def draw_grid(*, reference: str, data: str | None, out: Path, columns: int, cond
     check_suffix(out)
     found = opening.locate(reference, root=conditions.root, kinds=opening.PAINTERS)
     if not isinstance(found, Run):
+        opening.check_unused(reference, data=data)
         opened = open_real(found, conditions.part, replace(conditions, most=COUNT))
         images = opened.array
         if opened.kind == "features":
             raise DataError(f"{reference} holds features, not pictures.")
-        wide = columns or _square(images)
+        wide = columns or pictures.square(len(images), height=images.shape[1], width=images.shape[2])
     elif hasattr(model := opening.model_of(found), "sample"):
+        opening.check_unused(f"{found.name}, which samples", data=data, part=conditions.part)
         opened = opening.open_run(found, count=conditions.count or COUNT, seed=conditions.seed)
-        images, wide = opened.array, columns or _square(opened.array)
+        images, wide = opened.array, columns or pictures.square(len(opened.array))
     else:
         opened = pictures_of(found, data, replace(conditions, most=COUNT // 2))
         wide = columns or 8
@@ -58,6 +60,7 @@ def draw_walk(
     model = opening.model_of(run, needs="decode")
     gaussian = hasattr(model, "sample")
     if gaussian:
+        opening.check_unused(f"{run.name}, which draws its codes", data=data)
         way = walks.walk(model.draw(stops, conditions.seed), steps=steps)
         labels = model.labels(count=1, seed=conditions.seed, label=None)
     else:
@@ -75,10 +78,6 @@ def draw_walk(
         "files": [str(out)], "count": len(images), "stops": stops, "steps": steps, "spherical": gaussian,
         "conditions": about,
     }  # fmt: skip
-
-
-def _square(images: NDArray[Any]) -> int:
-    return max(1, round((len(images) * images.shape[1] / images.shape[2]) ** 0.5))
 
 
 def _paired(above: NDArray[Any], below: NDArray[Any], columns: int) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from idlcli.data.pictures import decode_strip
 from idlcli.data.queries import OPERATIONS, encode, make_queries
 from idlcli.data.zips import MAX_BYTES
 from idlcli.errors import DataError, UsageError
-from idlcli.experiments import driver
+from idlcli.experiments import driver, own_data
 from idlcli.experiments import judge as judging
 from idlcli.experiments.answers import confidences
 from idlcli.experiments.handwriting import Hand, hand_of
@@ -69,11 +69,7 @@ class Solver:
     def hand(self) -> Hand:
         """The glyphs of the run's data, parted as they were when it was trained."""
         data = arithmetic.load(Path(self.settings.data))
-        if driver.fingerprint(data.manifest) != self._about.get("fingerprint"):
-            raise DataError(
-                f"{self.settings.data} is not the data that {self.run.name} was trained on.",
-                hint="Say where those lie with --data.",
-            )
+        own_data.check(self.run, data.manifest, place=data.path)
         return hand_of(data, seed=self.settings.seed)
 
     @functools.cached_property
@@ -134,8 +130,8 @@ class Solver:
             ]
         else:
             if isinstance(self.scenario, ImageText):
-                chosen = self.hand.choose(rows, pool="test", purpose="solve", epoch=seed)
-                logits = self._logits(self.scenario.outputs(self.model, self.hand.show(chosen)))
+                chosen = [self.hand.choose(row[None], pool="test", purpose="solve", epoch=seed) for row in rows]
+                logits = self._logits(self.scenario.outputs(self.model, self.hand.show(np.concatenate(chosen))))
             else:
                 logits = self._logits(predict(self.model, rows.astype(np.int32), batch=self.scenario.predict_batch))
             said = self.scenario.layout.read(logits.argmax(axis=-1))

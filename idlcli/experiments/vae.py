@@ -42,11 +42,16 @@ def prepare(settings: VaeSettings, *, root: Path | None = None) -> Prepared:
         )
     if settings.adversary != "none":
         face_task.check_side(size, depth=None)
+    if settings.mixture and len(prepared.train) < 2:
+        raise UsageError(
+            "--mixture cannot be fitted to the code of one image.", hint="Train on more, or give --mixture 0."
+        )
     return prepared
 
 
 def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[str, Any]:
     """Train, score both sides, fit the mixture to the training codes, and return the metrics."""
+    from idlcli.training import checkpoint
     from idlcli.training.fit import Task, fit
     from idlcli.training.optimizer import make_adversarial_optimizer, make_optimizer
 
@@ -62,6 +67,9 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     else:
         optimizer = make_adversarial_optimizer(settings, steps=steps)
     model.compile(optimizer=optimizer, jit_compile=face_task.uses_jit(settings))
+    if run.initial.exists():
+        checkpoint.load(run.initial, model, optimizer=False)
+        model.earlier_steps = float(np.asarray(model.steps))
     codes = latents(count=face_task.SHOWN, size=settings.latent, seed=settings.seed, purpose="samples")
     labels = np.arange(len(codes)) % prepared.classes if prepared.classes else None
 

@@ -6,11 +6,9 @@ Both layers move characters about and compute nothing with them; for one-hot cha
 
 from typing import Any
 
-import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class Align(layers.Layer):
     """A query padded on the right -> its digit columns, least significant first.
 
@@ -62,13 +60,7 @@ class Align(layers.Layer):
         """Return (B, steps, 3, symbols + 1)."""
         return (shape[0], self.steps, 3, shape[2] + 1)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
-        own = {"digits": self.digits, "steps": self.steps, "blank": self.blank, "operators": list(self.operators)}
-        return {**super().get_config(), **own}
 
-
-@keras.saving.register_keras_serializable("idlcli")
 class Justify(layers.Layer):
     """An answer's slots, least significant first and with blanks anywhere -> its characters, padded on the right.
 
@@ -99,10 +91,6 @@ class Justify(layers.Layer):
     def compute_output_shape(self, shape: Any) -> Any:
         """Return the same shape."""
         return shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
-        return {**super().get_config(), "blank": self.blank}
 
 
 def _share(characters: Any, members: tuple[int, ...]) -> Any:

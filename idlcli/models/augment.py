@@ -18,7 +18,6 @@ def make(settings: FaceTrainSettings) -> "Augment":
     return Augment(flip=settings.augment == "flip", name="augmentation")
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class Augment(keras.layers.Layer):
     """float (B, S, S, C) -> the same shape: each picture changed by its own draw, in training only.
 
@@ -62,11 +61,6 @@ class Augment(keras.layers.Layer):
 
     def _draw(self, images: Any, low: float, high: float) -> Any:
         return random.uniform((ops.shape(images)[0], 1), low, high, seed=self.seed_generator)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
-        own = {"flip": self.flip, "rotation": self.rotation, "shift": self.shift, "zoom": self.zoom}
-        return {**super().get_config(), **own}
 
 
 def bilinear(images: Any, *, rows: Any, columns: Any) -> Any:

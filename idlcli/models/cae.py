@@ -36,7 +36,6 @@ def decoder(settings: CaeSettings, *, size: int) -> keras.Model:
     return keras.Model(code, picture, name="decoder")
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class Cae(keras.Model):
     """Encoder and decoder, fed with uint8 (B, size, size, 3)."""
 

@@ -15,7 +15,6 @@ CUTOUT = 1 / 2
 """Side of the square that is blanked, as a share of the picture's."""
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class DiffAugment(keras.layers.Layer):
     """float (B, S, S, C) in [-1, 1] -> the same shape, each picture by its own draw.
 
@@ -79,7 +78,3 @@ class DiffAugment(keras.layers.Layer):
 
     def _draw(self, images: Any, low: float, high: float) -> Any:
         return random.uniform((ops.shape(images)[0], 1), low, high, seed=self.seed_generator)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
-        return {**super().get_config(), "policy": self.policy}

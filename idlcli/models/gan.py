@@ -71,7 +71,6 @@ def _activated(maps: Any, side: int, vector: Any, settings: GanSettings) -> Any:
     return layers.ReLU(name=f"{name}_relu")(maps)
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class Gan(keras.Model):
     """Both networks and the average of the generator, trained by one loss in which neither moves the other's weights.
 
@@ -114,7 +113,7 @@ class Gan(keras.Model):
         real = self.disturb(self.augment(ops.cast(x, "float32") / 127.5 - 1.0, training=training))
         latent = random.normal((ops.shape(x)[0], settings.latent), seed=self.seed_generator)
         made = self.disturb(self.generator(latent if y is None else [latent, y], training=training))
-        on_real = self._judge(real, y)
+        on_real, slope = self._judge_real(real, y) if settings.r1 else (self._judge(real, y), None)
         if settings.one_stage:
             on_made = self._judge(_reversed(made, 2.0), y)
             d_loss = (ops.mean(ops.relu(1.0 - on_real)) + ops.mean(ops.leaky_relu(1.0 + on_made, LEAK))) / 2
@@ -123,8 +122,7 @@ class Gan(keras.Model):
             d_loss = discriminator_loss(settings.loss, on_real, self._judge(ops.stop_gradient(made), y))
             g_loss = generator_loss(settings.loss, frozen(self.discriminator, made if y is None else [made, y]))
         loss = d_loss + g_loss
-        if settings.r1:
-            slope = self._squared_slope(real, y, on_real)
+        if slope is not None:
             loss = loss + settings.r1 / 2 * slope
             self.means["r1"].update_state(slope)
         self.means["d_loss"].update_state(d_loss)
@@ -134,17 +132,19 @@ class Gan(keras.Model):
     def _judge(self, pictures: Any, labels: Any) -> Any:
         return self.discriminator(pictures if labels is None else [pictures, labels], training=True)
 
-    def _squared_slope(self, real: Any, labels: Any, logits: Any) -> Any:
-        """Return the mean squared length of the discriminator's gradient at one real picture in ``r1_every``.
+    def _judge_real(self, real: Any, labels: Any) -> tuple[Any, Any]:
+        """Return the logits of real pictures, and the mean squared length of their gradient at one in ``r1_every``.
 
         By the difference that a little noise e makes: for small s, the mean of ((D(x + s e) - D(x)) / s)^2 over e of
-        unit variance is the squared length of the gradient. No engine has to differentiate twice for that.
+        unit variance is the squared length of the gradient. No engine has to differentiate twice for that. In one
+        pass, so that both are of the same weights: each pass betters the singular values of a spectral normalisation.
         """
-        every = self.settings.r1_every
-        count = (ops.shape(real)[0] + every - 1) // every
+        every, size = self.settings.r1_every, ops.shape(real)[0]
+        count = (size + every - 1) // every
         noise = random.normal(ops.shape(real[:count]), seed=self.seed_generator)
-        moved = self._judge(real[:count] + R1_STEP * noise, None if labels is None else labels[:count])
-        return ops.mean(ops.square((moved - logits[:count]) / R1_STEP))
+        pictures = ops.concatenate([real, real[:count] + R1_STEP * noise])
+        logits = self._judge(pictures, None if labels is None else ops.concatenate([labels, labels[:count]]))
+        return logits[:size], ops.mean(ops.square((logits[size:] - logits[:count]) / R1_STEP))
 
 
 def _reversed(pictures: Any, factor: float) -> Any:

@@ -87,7 +87,6 @@ def mean_divergence(_: Any, divergence: Any) -> Any:
     return ops.mean(divergence, axis=-1)
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class Style(layers.Layer):
     """Draws a style from its posterior: (B, T, 2 * style), mean and log-variance -> styles (B, T, style), KL (B, T)."""
 
@@ -107,7 +106,6 @@ class Style(layers.Layer):
         return (*shape[:-1], shape[-1] // 2), tuple(shape[:-1])
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class DrawnStyle(layers.Layer):
     """Draws a style from N(0, I) for each answer: (B, T, anything) -> (B, T, style), the same at every T."""
 
@@ -125,7 +123,3 @@ class DrawnStyle(layers.Layer):
     def compute_output_shape(self, shape: Any) -> Any:
         """Return (B, T, style)."""
         return (*shape[:2], self.style)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
-        return {**super().get_config(), "style": self.style}

@@ -5,7 +5,6 @@ from typing import Any
 import keras
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class OneHot(keras.layers.Layer):
     """Class indices, int (B, T) -> one-hot vectors, float32 (B, T, classes)."""
 
@@ -21,12 +20,7 @@ class OneHot(keras.layers.Layer):
         """Return the shape with the classes as its last axis."""
         return (*input_shape, self.classes)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
-        return {**super().get_config(), "classes": self.classes}
 
-
-@keras.saving.register_keras_serializable("idlcli")
 class EachGlyph(keras.layers.Layer):
     """Applies one network to every picture of a sequence at once: (B, T, ...) -> (B, T, ...).
 

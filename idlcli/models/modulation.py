@@ -6,7 +6,6 @@ Here it also says, by channel and for all places alike, how much of each feature
 
 from typing import Any
 
-import keras
 from keras import layers, ops
 
 
@@ -20,7 +19,6 @@ def modulated(maps: Any, code: Any, units: int, *, name: str) -> Any:
     return Modulation(name=f"{name}_modulation")([maps, told])
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class Modulation(layers.Layer):
     """Maps (B, S, S, C) and gamma, beta (B, 2 C) -> (1 + gamma) x maps + beta, by channel."""
 

@@ -18,10 +18,8 @@ import numpy as np
 from idlcli.data.torch_weights import read_torch_weights
 from idlcli.errors import DataError
 from idlcli.models import efficientnet_lite0, fid_inception
-from idlcli.models.feature_weights import NETWORKS, find_weights, where_to_get
+from idlcli.models.feature_weights import find_weights, where_to_get
 from idlcli.models.resize import Rule, resize
-
-FEATURE_NETWORKS = tuple(NETWORKS)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import keras
 from keras import ops
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class LSTM(keras.layers.Layer):
     """An LSTM of few steps, which are unrolled: float (B, T, features) -> states (B, T, units), or the last (B, units).
 
@@ -43,11 +42,6 @@ class LSTM(keras.layers.Layer):
         """Return (B, T, units), or (B, units)."""
         steps = sequence_shape[1:2] if self.return_sequences else ()
         return (sequence_shape[0], *steps, self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer again."""
-        own = {"units": self.units, "noise": self.noise, "return_sequences": self.return_sequences}
-        return {**super().get_config(), **own}
 
 
 def lstm(

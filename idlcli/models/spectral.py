@@ -10,7 +10,6 @@ import keras
 from keras import layers, ops
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class SpectralConv2D(layers.Conv2D):
     """A convolution with a kernel of spectral norm 1, as a matrix (height * width * inputs, filters)."""
 
@@ -26,7 +25,6 @@ class SpectralConv2D(layers.Conv2D):
         return outputs + self.bias if self.use_bias else outputs
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class SpectralDense(layers.Dense):
     """A fully connected layer with a kernel of spectral norm 1."""
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 from keras import layers, ops
 
 
@@ -23,7 +22,6 @@ def double(maps: Any, filters: int, *, how: str, name: str, use_bias: bool = Tru
     return PixelShuffle(name=f"{name}_shuffle")(layers.Conv2D(4 * filters, 3, **made)(maps))
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class PixelShuffle(layers.Layer):
     """Channels to pixels: (B, S, S, 4 C) -> (B, 2 S, 2 S, C)."""
 

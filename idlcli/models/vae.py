@@ -26,7 +26,6 @@ MEMORY = 0.99
 """Decay of the average that the Gaussian's variance is kept by, for looking at held-out faces."""
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class DrawCode(layers.Layer):
     """Mean and log-variance (B, L) -> a code z = mean + exp(log-variance / 2) * e, e from N(0, 1).
 
@@ -64,16 +63,16 @@ def decoder(settings: VaeSettings, *, size: int, classes: int) -> keras.Model:
     return keras.Model([code, label], convolutional.decode(told, settings, size=size), name="decoder")
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class Vae(keras.Model):
     """Encoder, drawing layer and decoder, fed with uint8 (B, size, size, 3), and labels as targets if there are any.
 
-    ``annealing_steps`` is how many steps the weight of the KL divergence takes to rise from zero.
+    ``annealing_steps`` is how many steps the weight of the KL divergence takes to rise from zero, after the
+    ``earlier_steps`` of a training that this one starts from.
     """
 
     def __init__(self, settings: VaeSettings, *, size: int, classes: int, annealing_steps: int = 0) -> None:
         super().__init__(name="vae")
-        self.settings, self.annealing_steps = settings, annealing_steps
+        self.settings, self.annealing_steps, self.earlier_steps = settings, annealing_steps, 0.0
         self.encoder = encoder(settings, size=size)
         self.decoder = decoder(settings, size=size, classes=classes)
         self.averaged = [average.twin(network) for network in (self.encoder, self.decoder)] if settings.ema else []
@@ -128,7 +127,7 @@ class Vae(keras.Model):
         self.means["kl"].update_state(kl)
         weight = settings.kl_weight
         if self.annealing_steps:
-            weight = weight * ops.minimum(1.0, self.steps / self.annealing_steps)
+            weight = weight * ops.minimum(1.0, (self.steps - self.earlier_steps) / self.annealing_steps)
         loss = lost + weight * ops.sum(ops.maximum(each, settings.free_bits))
         return loss if self.discriminator is None else loss + self._adversary(pictures, ops.sigmoid(both), y)
 
@@ -151,7 +150,7 @@ class Vae(keras.Model):
         """
         lost = smaller(pictures - decoded, self.settings.reconstruction_side or pictures.shape[1])
         squared = ops.mean(ops.square(lost))
-        memory = ops.minimum(MEMORY, self.steps / (self.steps + 1.0))
+        memory = ops.minimum(MEMORY, (self.steps - 1.0) / self.steps)  # of nothing, in the first step
         self.variance.assign(memory * self.variance + (1.0 - memory) * ops.stop_gradient(squared))
         return math.prod(lost.shape[1:]), gaussian_nats(squared, ops.maximum(squared, SMALLEST_VARIANCE))
 

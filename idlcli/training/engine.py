@@ -22,13 +22,13 @@ def start(backend: str, *, deterministic: bool = False) -> None:
         if already != backend:
             raise UsageError(f"Keras already runs on {already} in this process; it cannot change to {backend}.")
         return
-    if importlib.util.find_spec(backend) is None:
-        package = {"tensorflow": "tensorflow", "jax": "idlcli[jax]", "torch": "idlcli[torch]"}[backend]
-        raise RunFailed(f"The engine {backend} is not installed.", hint=f"pip install '{package}'")
+    check(backend)
     os.environ["KERAS_BACKEND"] = backend
     os.environ["KERAS_HOME"] = os.path.join(os.devnull, "keras")  # cannot exist: nothing to obey, nowhere to write
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"  # off by default without AVX-512, where it is a third faster too
+    if deterministic and backend == "jax":  # of XLA, which reads it when JAX first computes; what is there stays
+        os.environ["XLA_FLAGS"] = f"{os.environ.setdefault('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
     with native_noise_held():
         import keras
 

@@ -162,7 +162,10 @@ class _Recorder(keras.callbacks.Callback):
         if now - self._told_at > 0.2:
             self._told_at = now
             loss = float(np.asarray((logs or {}).get("loss", math.nan)))
-            self._check_finite({"loss": loss})
+            if (
+                self._group.processes == 1
+            ):  # several look when the epoch ends, all at the same numbers: none is left alone
+                self._check_finite({"loss": loss})
             self._reporter.step(epoch=self._epoch + 1, step=batch + 1, loss=loss)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -175,29 +178,34 @@ class _Recorder(keras.callbacks.Callback):
             row |= task.evaluate(done)
         self._check_finite(row)
         row["seconds"] = round(time.perf_counter() - self._epoch_started, 3)
+        progress, content = self._captured(done, row)
         append_line(self._run.log_path, json.dumps({"epoch": done, **row}))
         if task.sample and done in task.sample_epochs:
             task.sample(done)
-        self._advance(done, row)
+        self._advance(progress, content)
         self._reporter.epoch(epoch=done, row=row)
         for text in task.warn(row) if task.warn and done < task.epochs else ():
             self._reporter.warn(f"Epoch {done}: {text}")
         if self._signal:
             raise self._interrupted()
 
-    def _advance(self, done: int, row: Mapping[str, float]) -> None:
+    def _captured(self, done: int, row: Mapping[str, float]) -> tuple[Progress, bytes]:
+        """Return the checkpoint of an epoch, of which nothing is logged before its weights are seen to be finite."""
         task = self._task
         score = row.get(task.best) if task.best else None
         better = score is not None and (self.progress.best_score is None or score > self.progress.best_score)
         progress = Progress(done, score, done) if better else dataclasses.replace(self.progress, epoch=done)
         try:
-            content = checkpoint.capture(task.model, progress, self._settings)
+            return progress, checkpoint.capture(task.model, progress, self._settings)
         except FloatingPointError as error:
             self._diverged(f"{error} is not finite")
+
+    def _advance(self, progress: Progress, content: bytes) -> None:
         self.progress, self._unsaved = progress, content
+        better = progress.best_epoch == progress.epoch
         if better:
             write_bytes(self._run.best, content)
-        if better or done == task.epochs or time.monotonic() - self._saved_at >= SAVE_SECONDS:
+        if better or progress.epoch == self._task.epochs or time.monotonic() - self._saved_at >= SAVE_SECONDS:
             self.save()
 
     def save(self) -> None:

@@ -18,7 +18,6 @@ OPTIMIZERS = {
 }
 
 
-@keras.saving.register_keras_serializable("idlcli")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     """Rises along a line from zero to ``peak`` over ``warmup`` steps, then stays, or falls along a cosine to zero."""
 
@@ -32,10 +31,6 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         progress = keras.ops.clip((step - self.warmup) / max(self.steps - self.warmup, 1), 0.0, 1.0)
         falling = 0.5 * (1.0 + keras.ops.cos(math.pi * progress)) if self.cosine else keras.ops.ones_like(step)
         return self.peak * keras.ops.where(step < self.warmup, rising, falling)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this schedule again."""
-        return {"peak": self.peak, "steps": self.steps, "warmup": self.warmup, "cosine": self.cosine}
 
 
 def make_optimizer(

@@ -9,9 +9,7 @@ from idlcli.viz.figures import figure
 NAMES = {" ": "blank"}
 
 
-def draw(
-    *, counts: np.ndarray, classes: str, path: Path, rows: str = "true character", columns: str = "answered"
-) -> None:
+def draw(*, counts: np.ndarray, classes: str, path: Path, columns: str = "answered") -> None:
     """Draw how often each of ``classes`` (rows) was taken for each (columns): int (C, C), a row in per cent.
 
     Cells are shaded by what is wrong in a row, on a scale of its own, so that rare mistakes are seen beside thousands
@@ -34,5 +32,5 @@ def draw(
         panel.set_xticks(range(len(names)), names)
         panel.set_yticks(range(len(names)), names)
         panel.set_xlabel(f"{columns} (diagonal: per cent right; elsewhere: how often)")
-        panel.set_ylabel(rows)
+        panel.set_ylabel("true character")
         panel.grid(visible=False)

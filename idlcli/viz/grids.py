@@ -10,12 +10,12 @@ from idlcli.files import make_directory, write_bytes
 from idlcli.viz.thumbnails import data_uri
 
 
-def grid(images: np.ndarray, *, columns: int, gap: int = 2, background: int = 255) -> np.ndarray:
+def grid(images: np.ndarray, *, columns: int, gap: int = 2) -> np.ndarray:
     """Return uint8 pictures (N, H, W) or (N, H, W, 3) as one picture, row by row, with ``gap`` pixels between them."""
     count, height, width = images.shape[:3]
     rows = -(-count // columns)
     shape = (rows * (height + gap) + gap, columns * (width + gap) + gap, *images.shape[3:])
-    sheet = np.full(shape, background, np.uint8)
+    sheet = np.full(shape, 255, np.uint8)
     for index, image in enumerate(images):
         top, left = gap + index // columns * (height + gap), gap + index % columns * (width + gap)
         sheet[top : top + height, left : left + width] = image

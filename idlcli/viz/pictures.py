@@ -33,9 +33,9 @@ def write(path: Path, images: np.ndarray, *, columns: int) -> None:
     write_bytes(path, _npy(images) if path.suffix.lower() == ".npy" else _gif(images))
 
 
-def square(count: int) -> int:
-    """Return the columns of a sheet of ``count`` pictures that is about as wide as high."""
-    return max(1, round(count**0.5))
+def square(count: int, *, height: int = 1, width: int = 1) -> int:
+    """Return the columns of a sheet of ``count`` pictures of a shape that is about as wide as high."""
+    return max(1, round((count * height / width) ** 0.5))
 
 
 def _npy(images: np.ndarray) -> bytes:

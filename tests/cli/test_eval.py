@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -183,9 +184,53 @@ def test_curves_of_one_run_named_twice_are_drawn_once(here, trained_run, tmp_pat
     assert os.path.getsize(tmp_path / "curves.png") > 5000
 
 
+def test_curves_of_two_runs_of_one_name_are_both_drawn(here, trained_run, tmp_path):
+    other = shutil.copytree(trained_run, tmp_path / "elsewhere" / trained_run.name)
+    data = here("viz", "curves", trained_run, other, "latest", "--json").data
+    assert data["runs"] == [str(trained_run), str(other)]
+
+
 def test_a_result_is_json_whatever_the_numbers_are(here, tmp_path):
     np.save(tmp_path / "same.npy", np.ones((12, 3)))
     for metric in ("fid", "kid", "prdc"):
         done = here("eval", metric, "same.npy", "same.npy", "--json")
         assert done.code == 0
         assert json.loads(done.out)["data"]["n"] == [12, 12]
+
+
+REBUILT = [
+    ("cae", "eval", "mse"), ("gan", "eval", "neighbours"), ("vae", "viz", "tsne"), ("cae", "viz", "grid"),
+    ("cae", "viz", "walk"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", REBUILT, ids=" ".join)
+def test_data_built_again_with_another_test_part_are_not_taken_for_a_run_s_own(words, here, stand_ins):
+    """What is held out of them may have trained the run."""
+    kind, *words = words
+    path = stand_ins[kind] / "config.json"
+    config = json.loads(path.read_text())
+    here("data", "build", "faces", "--count", "60", "--size", "16", "--test-count", "10", "--out", "again")
+    path.write_text(json.dumps(config | {"settings": config["settings"] | {"data": "again"}}))
+    here(*words, stand_ins[kind]).refused(3, "again is not the data", stand_ins[kind].name)
+
+
+UNUSED = [
+    ("--data", "viz", "grid", "{gan}", "--data", "a.npy"),
+    ("--part", "viz", "grid", "{vae}", "--part", "train"),
+    ("--data", "viz", "grid", "a.npy", "--data", "a.npy"),
+    ("--data", "viz", "walk", "{vae}", "--data", "a.npy"),
+    ("--data", "viz", "tsne", "{gan}", "--data", "a.npy"),
+    ("--part", "viz", "tsne", "{gan}", "--part", "all"),
+    ("--data", "viz", "tsne", "{vae}", "--space", "features", "--data", "a.npy"),
+    ("--part", "viz", "tsne", "{vae}", "--space", "features", "--part", "test"),
+    ("--data", "viz", "tsne", "a.npy", "--data", "a.npy"),
+]
+
+
+@pytest.mark.parametrize("words", UNUSED, ids=" ".join)
+def test_an_option_that_would_change_nothing_is_exit_2(words, here, stand_ins, tmp_path):
+    option, *words = words
+    before = set(tmp_path.iterdir())
+    here(*(word.format(**stand_ins) for word in words)).refused(2, option, "does not apply")
+    assert set(tmp_path.iterdir()) == before

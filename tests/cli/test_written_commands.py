@@ -127,6 +127,20 @@ def test_other_digits_write_the_test_queries_and_test_the_judge(run, runs, here,
     here("seq2seq", "eval", run, "--judge", "judge", "--digits", "known").refused(3, "known")
 
 
+def test_other_digits_do_not_test_a_judge_that_was_trained_on_them(runs, here, tmp_path):
+    known = digits.load("mnist-5k")
+    new = np.roll(known.images[::100], 2, axis=2)
+    new[:, :, :2] = 0
+    write_idx(tmp_path / "other", new, known.labels[::100])
+    here("data", "build", "arithmetic", "--max", "9", "--digits", "other", "--test-share", "0.5", "--out", "taught")
+    few = ("--width", "2", "--epochs", "1", "--steps-per-epoch", "2", "--jit", "off")
+    pupil = here("judge", "train", "--data", "taught", "--name", "pupil", *few, "--json").data
+    found = here("seq2seq", "eval", "reader", "--judge", "pupil", "--digits", "other", "--json").data
+    assert found["handwriting"]["glyphs"] == found["judge"]["digits"] == pupil["test"]["digits"] < len(new)
+    shutil.rmtree("taught")
+    here("seq2seq", "eval", "reader", "--judge", "pupil", "--digits", "other").refused(3, "taught")
+
+
 def test_one_hand_writes_every_answer_alike_and_many_hands_do_not(runs, here):
     def spread(scale):
         found = here("seq2seq", "eval", "writer", "--judge", "judge", "--style-scale", scale, "--json").data

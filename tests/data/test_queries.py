@@ -76,6 +76,13 @@ def test_an_answer_is_the_same_there_and_back_in_every_layout(ops, maximum):
     assert np.array_equal(Left(queries.alphabet, queries.answers.shape[1]).write(texts), queries.answers)
 
 
+def test_an_answer_that_stands_too_far_right_is_another_text():
+    alphabet = alphabet_of("+-")
+    layout = Left(alphabet, 4)
+    for written, text in (("30  ", "30"), (" 30 ", " 30"), ("3 0 ", "3 0"), ("    ", "")):
+        assert layout.read(np.array([[alphabet.index(character) for character in written]])) == [text]
+
+
 FRACTIONS = st.floats(0.001, 0.99)
 SPLITS = st.sampled_from(["twin-free", "random"])
 SEEDS = st.integers(0, 2**32 - 1)

@@ -135,7 +135,7 @@ def test_the_report_s_share_is_a_share_of_errors():
 
 @pytest.mark.parametrize(
     ("predicted", "miss"),
-    [("68", 0), ("69", 1), ("-68", 136), ("068", 0)]
+    [("68", 0), ("69", 1), ("-68", 136), ("068", 0), (" 68", 0)]
     + [(text, -1) for text in ("", "-", "6 8", "--68", "6-8", "68-", "+68", "٦٨", "6e1", "²")],
 )
 def test_how_far_an_answer_is_from_the_truth(predicted, miss):

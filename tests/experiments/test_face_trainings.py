@@ -213,6 +213,14 @@ def test_a_limit_takes_the_first_training_images_and_leaves_the_test_part_alone(
     assert (part.data["train"], part.data["test"]) == (7, 12)
 
 
+def test_labels_count_where_they_train(built_faces):
+    settings = GanSettings(data=str(built_faces), condition="hair-color", limit=5)
+    prepared = face_task.prepare(settings, depth=None)
+    counts = np.bincount(prepared.labels[prepared.train], minlength=prepared.classes)
+    assert prepared.data["condition"]["counts"] == counts.tolist()
+    assert sum(prepared.data["condition"]["counts"]) == 5
+
+
 def relabelled(built_faces, tmp_path, code):
     """A copy of the faces in which every second hair colour is ``code``."""
     import shutil
@@ -358,6 +366,17 @@ def test_labels_are_drawn_as_often_as_they_trained(opened):
     assert not drawn[counts == 0].any()
 
 
+def test_a_label_that_nothing_trained_is_not_drawn(trained_faces):
+    path = trained_faces["gan"] / "data.json"
+    about = json.loads(path.read_text())
+    about["condition"]["counts"][0] = 0
+    path.write_text(json.dumps(about))
+    model = gan.open_run(Run(trained_faces["gan"]))
+    with pytest.raises(UsageError, match="knows no"):
+        model.labels(count=1, seed=0, label=model.words[0])
+    assert 0 not in model.labels(count=1000, seed=0, label=None)
+
+
 def test_a_vae_that_is_told_labels_reconstructs_by_the_one_that_fits(keras_engine, built_faces, faces, tmp_path):
     settings = small("vae", built_faces, keras_engine, condition="hair-color", epochs=1, augment="off")
     result = driver.start(kind="vae", settings=settings, root=tmp_path, name=None)
@@ -478,3 +497,33 @@ def test_one_that_starts_from_another_has_its_weights_and_counts_on(name, keras_
     kernels = [key for key in before if key.startswith("model/") and key.endswith("/kernel") and "averaged" not in key]
     assert kernels
     assert all(np.allclose(before[key], after[key], atol=1e-6) for key in kernels)
+
+
+def test_the_weight_of_the_divergence_rises_anew_where_another_training_starts(keras_engine, built_faces, tmp_path):
+    settings = small("vae", built_faces, keras_engine, kl_annealing=1.0, kl_weight=20.0, epochs=1, augment="off")
+    common = {"kind": "vae", "root": tmp_path, "name": None}
+
+    def weight(run):
+        (row,) = run.log()
+        return (row["objective"] - 3 * SIZE**2 * row["reconstruction"]) / row["kl"] / settings.kl_weight
+
+    first = Run(Path(driver.start(settings=settings, **common)["run"]))
+    second = Run(Path(driver.start(settings=dataclasses.replace(settings, init="latest"), **common)["run"]))
+    assert weight(second) == pytest.approx((1 / 3 + 2 / 3 + 1) / 3, abs=0.15)
+    for name in ("metrics.json", "checkpoints/last.safetensors"):
+        (second.path / name).unlink()
+    before = log_of(second)
+    driver.resume(run=second)
+    assert log_of(second) == before
+    assert first.log() != before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"), [({"ema": 0.0}, "ema True, now False"), ({"condition": ""}, "condition 'hair-color', now ''")]
+)
+def test_one_of_other_weights_is_refused_before_a_run_is_made(changes, said, face_runs, tmp_path):
+    """Told no label, or without an average, a model of the same layers has other weights."""
+    settings = dataclasses.replace(driver.settings_of(Run(face_runs["gan"])), init=str(face_runs["gan"]), **changes)
+    with pytest.raises(UsageError, match=said):
+        driver.start(kind="gan", settings=settings, root=tmp_path, name=None)
+    assert not list(tmp_path.iterdir())

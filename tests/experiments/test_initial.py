@@ -90,6 +90,7 @@ def test_it_is_found_again_however_the_other_run_is_named(absolute, first, onwar
         ({"init": "nowhere"}, DataError, "No run 'nowhere'"),
         ({"seed": 1}, DataError, "other parts"),
         ({"train_fraction": 0.4}, DataError, "other parts"),
+        ({"validation_fraction": 0.2, "keep": "best"}, DataError, "would validate"),
         ({"units": 5}, UsageError, "units 4, now 5"),
     ],
 )
@@ -99,6 +100,17 @@ def test_what_would_be_tested_on_what_it_was_taught_or_does_not_fit_is_refused(
     with pytest.raises(error, match=said):
         start(dataclasses.replace(onward, **changes), tmp_path)
     assert [run.name for run in runs.list_runs(tmp_path)] == [first.name], "nothing was begun"
+
+
+def test_one_that_validated_by_the_same_queries_may_go_on_and_by_others_not(quick, small, tmp_path):
+    parted = dataclasses.replace(small, validation_fraction=0.2, epochs=1)
+    first = start(parted, tmp_path)
+    start(dataclasses.replace(parted, init=first.name), tmp_path)
+    second = start(dataclasses.replace(small, epochs=1, init=first.name), tmp_path)
+    with pytest.raises(DataError, match="would validate"):
+        start(dataclasses.replace(parted, init=second.name), tmp_path)
+    with pytest.raises(DataError, match="would validate"):
+        start(dataclasses.replace(parted, init=first.name, validation_fraction=0.3), tmp_path)
 
 
 def test_a_setting_that_a_run_was_made_without_has_its_default(first, onward, tmp_path):
@@ -114,3 +126,11 @@ def test_a_run_without_a_checkpoint_is_refused(first, onward, tmp_path):
     first.last.unlink()
     with pytest.raises(DataError, match="no checkpoint"):
         start(onward, tmp_path)
+
+
+def test_a_reader_over_the_shoulder_is_a_part_of_the_model(written_runs):
+    before = {path.name for path in written_runs.iterdir()}
+    settings = driver.settings_of(runs.find("writer", root=written_runs))
+    with pytest.raises(UsageError, match="legible-weight False, now True"):
+        start(dataclasses.replace(settings, init="writer", legible_weight=1.0), written_runs)
+    assert {path.name for path in written_runs.iterdir()} == before

@@ -197,6 +197,8 @@ def test_a_short_training_learns_and_resumes_to_the_bit(keras_engine, quick, sha
     whole = Run(Path(result["run"]))
     log = whole.log()
     assert log[1]["loss"] < log[0]["loss"]
+    if shape == "text-image columns":
+        assert result["train"]["loss"] == pytest.approx(log[1]["image_loss"], rel=0.3), "cross-entropy, no MSE"
     with pytest.raises(ZeroDivisionError):
         driver.start(kind="seq2seq", settings=settings, root=tmp_path / "runs", name=None, reporter=Breaking())
     (path,) = (tmp_path / "runs").glob("0*")
@@ -283,6 +285,17 @@ def test_an_answer_does_not_depend_on_what_else_is_asked(asked):
             k: together[index][k] for k in ("query", "answer", "correct", "image")
         }
         assert alone["confidence"] == pytest.approx(together[index]["confidence"], abs=2e-6)
+
+
+def test_the_handwriting_of_a_query_does_not_depend_on_what_else_is_asked(keras_engine, written_runs, monkeypatch):
+    reader, shown = solver.Solver(Run(next(written_runs.glob("0*-reader")))), []
+    show = Hand.show
+    monkeypatch.setattr(Hand, "show", lambda hand, chosen: shown.append(chosen) or show(hand, chosen))
+    reader.solve(["5-2"])
+    reader.solve(["3+4", "5-2", "5-5"])
+    reader.solve(["5-2"], seed=1)
+    assert np.array_equal(shown[1][1:2], shown[0])
+    assert not np.array_equal(shown[2], shown[0])
 
 
 def test_an_answer_is_correct_if_it_is_what_a_calculator_says(asked):

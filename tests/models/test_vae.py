@@ -96,11 +96,17 @@ def test_free_bits_cost_nothing_until_they_are_spent(keras_engine):
 
 def test_the_kept_variance_is_an_average_of_the_errors(keras_engine):
     _, model = trained(dataclasses.replace(SMALL, reconstruction="sigma"), steps=3)
-    pictures = FACES.astype("float32") / 255
-    mean, _ = model.encoder(pictures)
-    found = 1 / (1 + np.exp(-array(model.decoder(mean)).astype(float)))
-    squared = np.square(pictures - found).mean()
-    assert 0.9 * squared < float(array(model.variance)) < squared + 0.25 * (1 - squared) + 1e-6
+
+    def squared(faces):
+        pictures = faces.astype("float32") / 255
+        mean, _ = model.encoder(pictures)
+        found = 1 / (1 + np.exp(-array(model.decoder(mean)).astype(float)))
+        return np.square(pictures - found).mean()
+
+    assert float(array(model.variance)) == pytest.approx(squared(FACES), rel=1e-4)
+    model.train_on_batch(255 - FACES)
+    expected = (3 * squared(FACES) + squared(255 - FACES)) / 4
+    assert float(array(model.variance)) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.engine

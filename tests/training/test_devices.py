@@ -251,6 +251,21 @@ def test_the_losses_of_two_processes_are_those_of_one_and_only_the_first_writes(
 
 @pytest.mark.engine
 @only_jax
+def test_two_processes_diverge_together(built_faces, tmp_path, environment):
+    """However long the epoch is: each looks at its loss in its own time."""
+    words = (
+        "vae", "train", "--data", str(built_faces), "--backend", "jax", "--optimizer", "sgd", "--learning-rate", "10",
+        "--latent", "2", "--width", "1", "--depth", "1", "--batch-size", "2", "--steps-per-epoch", "1000", "--json",
+        *together(),
+    )  # fmt: skip
+    second = Process(*words, "--process-id", "1", cwd=tmp_path / "second", environment=environment)
+    first = Process(*words, cwd=tmp_path / "first", environment=environment)
+    for code, found, _ in (first.end(), second.end()):
+        assert (code, found["errors"][0]["code"]) == (4, "diverged")
+
+
+@pytest.mark.engine
+@only_jax
 def test_a_lost_process_ends_the_training_with_a_clear_line_and_it_goes_on(
     alone, built_arithmetic, tmp_path, environment
 ):

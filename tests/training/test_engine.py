@@ -49,6 +49,22 @@ def test_the_engine_of_this_session_is_the_one_that_was_asked_for(keras_engine):
 
 
 @pytest.mark.engine
+@pytest.mark.skipif("os.environ.get('TEST_ENGINE') != 'jax'", reason="XLA's own flag; `make test-engines` runs it")
+def test_on_jax_deterministic_operations_are_asked_of_xla_beside_what_is_asked_already(tmp_path, environment):
+    """XLA ends a process that asks for what it does not know."""
+    code = (
+        "import os; from idlcli.training import engine; engine.start('jax', deterministic=True);"
+        "import keras; print(float(keras.ops.sum(keras.ops.ones((2, 3)))), os.environ['XLA_FLAGS'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | {"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"}, cwd=tmp_path, capture_output=True,
+        check=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["6.0", "--xla_cpu_enable_fast_math=false", "--xla_gpu_deterministic_ops=true"]
+
+
+@pytest.mark.engine
 def test_a_process_has_one_engine(keras_engine):
     engine.start(keras_engine)
     other = "jax" if keras_engine != "jax" else "torch"

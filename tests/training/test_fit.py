@@ -1,9 +1,12 @@
 """The one `fit`: wherever it is broken off, going on ends with the same bytes; NaN and full disks leave good files."""
 
 import dataclasses
+import itertools
 import math
 import os
 import signal
+import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -332,6 +335,31 @@ def test_a_metric_that_is_not_finite_ends_the_training_and_keeps_the_last_good_c
     assert fit(task_of(epochs=2), run).epoch == 2
 
 
+@pytest.mark.parametrize(("processes", "last_step"), [(1, 0), (2, 5)])
+def test_several_processes_look_at_their_loss_when_the_epoch_ends(processes, last_step, task_of, run_of, monkeypatch):
+    """All at the same numbers, so that none stops in the middle and leaves the others waiting."""
+    from idlcli.training import devices
+    from idlcli.training import fit as module
+    from idlcli.training.reporter import Silent
+
+    class Told(Silent):
+        last = 0
+
+        def step(self, *, epoch, step, loss):
+            self.last = step
+
+    group, told = devices.Alone(), Told()
+    group.processes = processes
+    monkeypatch.setattr(devices, "current", lambda: group)
+    clock = types.SimpleNamespace(monotonic=itertools.count().__next__, perf_counter=time.perf_counter)
+    monkeypatch.setattr(module, "time", clock)  # every step is told
+    task = task_of()
+    bad = dataclasses.replace(task.batches, fetch=lambda *when: (np.ones((16, WIDTH)), np.full((16, 1), np.nan)))
+    with pytest.raises(Diverged, match="epoch 1: loss is nan"):
+        module.fit(dataclasses.replace(task, batches=bad), run=run_of("diverged"), reporter=told)
+    assert told.last == last_step
+
+
 def test_the_last_whole_epoch_is_kept_when_a_training_of_short_epochs_diverges(task_of, run_of, monkeypatch):
     """Short epochs are not all saved: the one before the NaN must be, or there is nothing to go on from."""
     from idlcli.training import fit as module
@@ -354,13 +382,15 @@ def test_weights_that_are_not_finite_are_never_the_kept_checkpoint(task_of, run_
     """The last step of an epoch can ruin the weights after the last finite loss was counted."""
     task = task_of()
 
-    def sample(done: int) -> None:
+    def evaluate(done: int) -> dict[str, float]:
         if done == 2:
             task.model.get_layer("last").kernel.assign(np.full((12, 1), np.nan, "float32"))
+        return {}
 
     run = run_of("ruined")
     with pytest.raises(Diverged):
-        fit(dataclasses.replace(task, sample=sample, sample_epochs=frozenset({2})), run)
+        fit(dataclasses.replace(task, evaluate=evaluate), run)
+    assert [row["epoch"] for row in run.log()] == [1], "the log has no epoch that the checkpoint has not"
     assert np.isfinite(np.frombuffer(tensors(run)["model/last/kernel"], "float32")).all()
 
 
