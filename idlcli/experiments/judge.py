@@ -6,6 +6,7 @@ Its pools are disjoint even where those of the data are shared: how well it read
 import dataclasses
 import functools
 import hashlib
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,9 @@ class Judge:
         self.settings: JudgeSettings = settings_of(run)
         about, metrics = read_json_object(run.path / "data.json"), run.metrics()
         if metrics is None:
-            raise DataError(f"{run.name} is not done.", hint=f"Go on with: idl runs resume {run.name.split('-')[0]}")
+            raise DataError(
+                f"{run.name} is not done.", hint=f"Go on with: idl runs resume {shlex.quote(str(run.path))}"
+            )
         try:
             self.alphabet = str(about["alphabet"])
             self.score = told(run, metrics["test"])

@@ -8,6 +8,7 @@ the checkpoint, cuts the log back to its epoch, and everything random of the epo
 import dataclasses
 import json
 import math
+import shlex
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -234,7 +235,7 @@ class _Recorder(keras.callbacks.Callback):
         return Interrupted(
             f"Stopped by {name}; {self._run.name} is saved at epoch {done}.",
             signal_number=self._signal,
-            hint=f"Go on with: idl runs resume {self._run.name.split('-')[0]}",
+            hint=f"Go on with: idl runs resume {shlex.quote(str(self._run.path))}",
         )
 
 

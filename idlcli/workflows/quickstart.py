@@ -1,5 +1,6 @@
 """Every stage once, on small data, in minutes: what a newcomer runs first."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def quickstart(
     say("3/4 Asking it a few queries.")
     run = Run(Path(result["run"]))
     number = str(int(run.name.split("-")[0]))
+    where = "" if runs == Path("runs") else f" --runs {shlex.quote(str(runs))}"
     answers = Solver(run).solve(list(QUERIES))
     page = run.path / "report.html"
     say(f"4/4 Writing what there is to see of it to {page}.")
@@ -58,10 +60,10 @@ def quickstart(
             str(path) for path in sorted(run.path.rglob("*")) if path.is_file() and not path.name.startswith(".")
         ],
         "next": [
-            f'idl seq2seq solve {number} "12+34"',
-            f"idl seq2seq eval {number}",
-            f"idl runs show {number}",
-            f"idl report {number} --out report.html --md report.md",
+            f'idl seq2seq solve {number} "12+34"{where}',
+            f"idl seq2seq eval {number}{where}",
+            f"idl runs show {number}{where}",
+            f"idl report {number}{where} --out report.html --md report.md",
             "idl seq2seq train --recipe paper",
             "idl recipes list",
         ],

@@ -296,7 +296,8 @@ def test_quickstart_s_page_lies_in_its_run(here, trained_run, monkeypatch, envel
     assert here("data", "build", "arithmetic", "--max", "99", "--ops", "+-", "--out", "data/arithmetic").code == 0
     monkeypatch.setattr(driver, "start", lambda **_: {"run": str(trained_run), **metrics})
     monkeypatch.setattr("idlcli.workflows.quickstart.Solver", lambda run: NoSolver())
-    done = here("quickstart", "--json")
+    done = here("quickstart", "--json", "--runs", "my runs")
+    assert all("--runs 'my runs'" in line for line in done.data["next"][:4])
     assert done.data["report"] == str(trained_run / "report.html")
     assert done.data["report"] in done.data["files"]
     check_whole(Page((trained_run / "report.html").read_text("utf-8")))
