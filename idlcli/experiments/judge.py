@@ -20,7 +20,7 @@ from idlcli.errors import DataError
 from idlcli.evaluation.arithmetic import cross_entropy, log_softmax
 from idlcli.evaluation.features import ENGINE, Extractor, Progress
 from idlcli.evaluation.intervals import of_share
-from idlcli.experiments import driver
+from idlcli.experiments import driver, own_data
 from idlcli.experiments.driver import fingerprint, settings_of
 from idlcli.experiments.inference import predict
 from idlcli.files import read_json_object, sha256_of_file
@@ -191,11 +191,9 @@ class Judge:
 
     def taught(self) -> np.ndarray:
         """Return the glyphs that it was trained on, uint8 (N, 28, 28). Raises :class:`DataError` if they are gone."""
+        place = Path(self.settings.data)
+        own_data.check(self.run, arithmetic.load(place).manifest, place=place)
         prepared = prepare(self.settings)
-        if prepared.data["fingerprint"] != read_json_object(self.run.path / "data.json").get("fingerprint"):
-            raise DataError(
-                f"{self.settings.data} is not the data that {self.run.name} was trained on.", hint="Build those again."
-            )
         return np.asarray(prepared.bank.images[prepared.train])
 
     def read(self, images: np.ndarray) -> np.ndarray:
