@@ -9,6 +9,7 @@ import typer
 from idlcli.cli.console import Console, Result, table
 from idlcli.cli.options import Plan, parse_seeds, runs_root
 from idlcli.errors import ThresholdMissed, UsageError
+from idlcli.settings import VaeSettings
 
 PicturesOption = Annotated[
     str, typer.Option("--out", metavar="FILE", help="File to write: .png, .svg, or .npy for the pixels.")
@@ -45,10 +46,12 @@ def train_faces(kind: str, plan: Plan, console: Console) -> dict[str, Any]:
 
 def check_alive(data: dict[str, Any], settings: Any) -> None:
     """Raise :class:`ThresholdMissed` for a VAE of fewer live latents than its settings ask for."""
-    wanted = getattr(settings, "min_alive", 0)
-    if wanted and data["test"]["active_latents"] < wanted:
+    if not isinstance(settings, VaeSettings):
+        return
+    alive, wanted = data["test"]["active_latents"], settings.min_alive
+    if alive < wanted:
         raise ThresholdMissed(
-            f"{data['test']['active_latents']} latents are alive, fewer than {wanted} (--min-alive).", data=data,
+            f"{alive} latents are alive, fewer than {wanted} (--min-alive).", data=data,
             hint="Train longer, or lower --kl-weight.",
         )  # fmt: skip
 
