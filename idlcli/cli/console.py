@@ -57,7 +57,7 @@ class Console:
 
     def detail(self, text: str) -> None:
         """Say something only with ``--verbose``."""
-        if self.verbose:
+        if self.verbose and text:
             self.note(text)
 
     def warn(self, text: str) -> None:

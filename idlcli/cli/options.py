@@ -205,7 +205,7 @@ def _origins_text(resolved: Resolved, *, without: str = "") -> str:
         for name, value in applicable(resolved.settings).items()
         if resolved.origins[name] != without
     ]
-    return table(rows, header=("setting", "value", "from"))
+    return table(rows, header=("setting", "value", "from")) if rows else ""
 
 
 def runs_root(given: str) -> Path:

@@ -1,5 +1,6 @@
 """`idl quickstart`: every stage once, in minutes."""
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -27,8 +28,9 @@ def quickstart(
     from idlcli.workflows import quickstart as library
 
     data = library.quickstart(
-        data=data_root(), runs=runs_root(runs), epochs=epochs, seed=seed, say=console.note, reporter=reporter(console)
-    )
+        data=data_root(), runs=runs_root(runs), epochs=epochs, seed=seed, say=console.note, reporter=reporter(console),
+        where=f" --runs {shlex.quote(runs)}" if runs else "",
+    )  # fmt: skip
     answers = [
         (a["query"], a["answer"], "right" if a["correct"] else "wrong", a["confidence"]) for a in data["answers"]
     ]

@@ -177,7 +177,7 @@ def matching(*, kind: str, settings: Any, root: Path, mark: str) -> Run | None:
     wanted = _what(settings, kind=kind, root=root)
     for run in reversed(runs.list_runs(root)):
         with contextlib.suppress(DataError):
-            if run.kind == kind and _what(settings_of(run), kind=kind, root=root) == wanted:
+            if run.kind == kind and without_place(applicable(settings_of(run))) == wanted:
                 about = run.path / "data.json"  # not there yet: stopped before anything was written
                 if not about.exists() or read_json_object(about).get("fingerprint") == mark:
                     return run

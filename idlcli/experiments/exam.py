@@ -109,7 +109,11 @@ def _other_hand(solver: Solver, source: str) -> Hand:
     """Return a hand that writes the test queries with digits from ``source``: of those, which neither are in the run's
     data nor trained the judge."""
     found = digits.load(source)
-    known = {image.tobytes() for images in (solver.hand.bank.images, solver.judge.taught()) for image in images}
+    known = {
+        image.tobytes()
+        for images in (solver.hand.bank.images, solver.judge.taught(near=Path(solver.settings.data)))
+        for image in images
+    }
     new = np.array([image.tobytes() not in known for image in found.images])
     missing = set(range(10)) - set(np.unique(found.labels[new]).tolist())
     if missing:

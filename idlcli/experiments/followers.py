@@ -44,8 +44,11 @@ def follow(experiment: ModuleType, prepared: Any) -> dict[str, Any]:
         run = receive(Path(place))
         resumed = run.last.exists()
         settings = run.config()["settings"]
-        runs_there = {name: settings[name] for name in ("init", "judge") if name in settings}
-        found = differences(settings, applicable(prepared.settings) | runs_there)
+        there = {"init": settings.get("init", "")}
+        judge = getattr(prepared, "judge", None)
+        if judge is not None and judge.run.name == Path(settings.get("judge", "")).name:  # however it was named here
+            there["judge"] = settings["judge"]
+        found = differences(settings, applicable(prepared.settings) | there)
         if found:
             raise UsageError(
                 f"Process 0 trains with {found[0]} in this one.",

@@ -16,6 +16,8 @@ from idlcli.settings.resolve import applicable, differences
 
 LARGEST = 2**33
 """Bytes of a checkpoint that is copied."""
+PARTED_BY = ("validation_fraction", "split", "seed")
+"""Settings that say which queries validate, of the same data."""
 SWITCHES = ("ema", "legible_weight")
 """Settings of which it matters to the model whether they are on, and not how much they weigh."""
 
@@ -37,17 +39,24 @@ def find(settings: Any, *, kind: str, data: dict[str, Any], root: Path) -> Run |
             f"{run.name} was trained and tested on other parts than this training would be.",
             hint="Give the data, the seed and the split of that run.",
         )
-    chosen_by = data.get("validation_sha256")
-    if chosen_by is not None and read_json_object(run.path / "data.json").get("validation_sha256") != chosen_by:
+    before = from_dict(type(settings), run.config()["settings"], where=str(run.path / "config.json"))
+    if "validation_sha256" in data and not _validates_alike(run, before, settings, data):
         raise DataError(
             f"{run.name} was trained on queries that would validate this training.",
             hint="Give the --validation-fraction of that run.",
         )
-    before = from_dict(type(settings), run.config()["settings"], where=str(run.path / "config.json"))
     found = differences(_shape(before), _shape(settings))
     if found:
         raise UsageError(f"The model of {run.name} is another one: {'; '.join(found)}.", hint="Give the same model.")
     return run
+
+
+def _validates_alike(run: Run, before: Any, settings: Any, data: dict[str, Any]) -> bool:
+    """Whether both trainings leave the same queries out to choose by; of a run that keeps no hash, by its settings."""
+    kept = read_json_object(run.path / "data.json").get("validation_sha256")
+    if kept is None:
+        return all(getattr(before, name) == getattr(settings, name) for name in PARTED_BY)
+    return bool(kept == data["validation_sha256"])
 
 
 def _shape(settings: Any) -> dict[str, Any]:

@@ -189,11 +189,14 @@ class Judge:
         checkpoint.load(self.run.weights, model, optimizer=False)
         return model
 
-    def taught(self) -> np.ndarray:
-        """Return the glyphs that it was trained on, uint8 (N, 28, 28). Raises :class:`DataError` if they are gone."""
-        place = Path(self.settings.data)
+    def taught(self, *, near: Path) -> np.ndarray:
+        """Return the glyphs that it was trained on, uint8 (N, 28, 28): of the set at ``near``, or where its own lay.
+
+        Raises :class:`DataError` if its data are at neither.
+        """
+        place = near if own_data.are_at(self.run, near) else Path(self.settings.data)
         own_data.check(self.run, arithmetic.load(place).manifest, place=place)
-        prepared = prepare(self.settings)
+        prepared = prepare(dataclasses.replace(self.settings, data=str(place)))
         return np.asarray(prepared.bank.images[prepared.train])
 
     def read(self, images: np.ndarray) -> np.ndarray:

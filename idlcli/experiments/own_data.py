@@ -16,11 +16,23 @@ def check(run: Run, manifest: Mapping[str, Any], *, place: Path) -> None:
 
     What is held out of another one may be what this run was taught.
     """
-    if fingerprint(dict(manifest)) != read_json_object(run.path / "data.json").get("fingerprint"):
+    if not _is_own(run, manifest):
         raise DataError(
             f"{place} is not the data that {run.name} was trained on.",
             hint="Name where those lie, or build them again.",
         )
+
+
+def are_at(run: Run, place: Path) -> bool:
+    """Whether what the run trained on lies at ``place``."""
+    try:
+        return _is_own(run, read_json_object(place / "manifest.json"))
+    except DataError:
+        return False
+
+
+def _is_own(run: Run, manifest: Mapping[str, Any]) -> bool:
+    return bool(fingerprint(dict(manifest)) == read_json_object(run.path / "data.json").get("fingerprint"))
 
 
 def faces_of(run: Run) -> Path:

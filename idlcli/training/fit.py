@@ -163,10 +163,8 @@ class _Recorder(keras.callbacks.Callback):
         if now - self._told_at > 0.2:
             self._told_at = now
             loss = float(np.asarray((logs or {}).get("loss", math.nan)))
-            if (
-                self._group.processes == 1
-            ):  # several look when the epoch ends, all at the same numbers: none is left alone
-                self._check_finite({"loss": loss})
+            if self._group.processes == 1:
+                self._check_finite({"loss": loss})  # several look when the epoch ends, all at the same numbers
             self._reporter.step(epoch=self._epoch + 1, step=batch + 1, loss=loss)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

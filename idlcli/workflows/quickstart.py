@@ -1,6 +1,5 @@
 """Every stage once, on small data, in minutes: what a newcomer runs first."""
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ QUERIES = ("23+45", "7-99", "58+67", "99+99", "80-8", "31-31")
 
 
 def quickstart(
-    *, data: Path, runs: Path, epochs: int | None, seed: int, say: Callable[[str], None], reporter: Reporter
+    *, data: Path, runs: Path, epochs: int | None, seed: int, where: str, say: Callable[[str], None], reporter: Reporter
 ) -> dict[str, Any]:
     """Build the arithmetic data (unless they are there), train text-text, answer a few queries, write a page.
 
-    ``say`` is told what happens. Returns ``data``, ``run``, ``test``, ``answers``, ``report`` (the page, in the run's
-    directory), ``files`` and ``next`` (commands).
+    ``say`` is told what happens; ``where`` stands behind the commands to type next. Returns ``data``, ``run``,
+    ``test``, ``answers``, ``report`` (the page, in the run's directory), ``files`` and ``next`` (commands).
     """
     place = data / "arithmetic"
     if (place / "manifest.json").exists():
@@ -45,7 +44,6 @@ def quickstart(
     say("3/4 Asking it a few queries.")
     run = Run(Path(result["run"]))
     number = str(int(run.name.split("-")[0]))
-    where = "" if runs == Path("runs") else f" --runs {shlex.quote(str(runs))}"
     answers = Solver(run).solve(list(QUERIES))
     page = run.path / "report.html"
     say(f"4/4 Writing what there is to see of it to {page}.")

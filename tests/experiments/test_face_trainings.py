@@ -515,7 +515,7 @@ def test_the_weight_of_the_divergence_rises_anew_where_another_training_starts(k
     before = log_of(second)
     driver.resume(run=second)
     assert log_of(second) == before
-    assert first.log() != before
+    assert log_of(first) != before
 
 
 @pytest.mark.parametrize(

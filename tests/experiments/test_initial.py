@@ -113,6 +113,17 @@ def test_one_that_validated_by_the_same_queries_may_go_on_and_by_others_not(quic
         start(dataclasses.replace(parted, init=first.name, validation_fraction=0.3), tmp_path)
 
 
+def test_of_a_run_that_keeps_no_hash_of_what_validated_it_the_settings_say_so(quick, small, tmp_path):
+    parted = dataclasses.replace(small, validation_fraction=0.2, epochs=1)
+    first = start(parted, tmp_path)
+    about = json.loads((first.path / "data.json").read_text())
+    del about["validation_sha256"]
+    (first.path / "data.json").write_text(json.dumps(about))
+    start(dataclasses.replace(parted, init=first.name), tmp_path)
+    with pytest.raises(DataError, match="would validate"):
+        start(dataclasses.replace(parted, init=first.name, validation_fraction=0.3), tmp_path)
+
+
 def test_a_setting_that_a_run_was_made_without_has_its_default(first, onward, tmp_path):
     config = json.loads((first.path / "config.json").read_text())
     assert config["settings"].pop("encoder_layers") == onward.encoder_layers

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from idlcli import runs
-from idlcli.errors import UsageError
+from idlcli.errors import DataError, UsageError
 from idlcli.experiments import driver, judge
 from idlcli.experiments.scenarios import check_judge
 from idlcli.runs import Run, marks
@@ -167,3 +168,16 @@ def test_the_latest_judge_is_the_one_there_was_when_the_training_began(keras_eng
         for named in (reader.name, str(reader.path)):
             wanted = dataclasses.replace(settings, judge=named)
             assert driver.matching(kind="seq2seq", settings=wanted, root=tmp_path, mark="mark") == found
+
+
+def test_what_taught_a_judge_is_found_where_its_data_lie_now(settings, built_arithmetic, tmp_path):
+    place = Path(shutil.copytree(built_arithmetic, tmp_path / "before"))
+    mine = dataclasses.replace(settings, data=str(place), epochs=1)
+    run = Run(Path(driver.start(kind="judge", settings=mine, root=tmp_path, name=None)["run"]))
+    one = judge.Judge(run)
+    taught = one.taught(near=tmp_path / "nowhere")
+    place.rename(tmp_path / "now")
+    assert (one.taught(near=tmp_path / "now") == taught).all()
+    assert len(taught) == json.loads((run.path / "data.json").read_text())["train"]
+    with pytest.raises(DataError):
+        one.taught(near=tmp_path / "nowhere")

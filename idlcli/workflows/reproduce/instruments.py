@@ -146,7 +146,7 @@ def take(name: str, run: Run, bench: Bench) -> tuple[dict[str, Any], Path]:
     }
     if file.exists():
         kept = read_json_object(file)
-        is_whole = picture.exists() or not kept.get("draws")
+        is_whole = picture.exists() or kept.get("draws") is False
         if kept.get("told") == told and isinstance(kept.get("found"), dict) and is_whole:
             return kept["found"], picture
     make_directory(folder)
