@@ -15,7 +15,7 @@ import reproduction
 from PIL import Image
 
 from idlcli.data.arithmetic import Arithmetic
-from idlcli.data.face_set import Faces
+from idlcli.data.face_set import Faces, load
 from idlcli.errors import Interrupted, RunFailed
 from idlcli.runs import Run, list_runs
 from idlcli.workflows.reproduce import data_sets, instruments, reading
@@ -254,6 +254,24 @@ def test_the_layers_that_write_glyphs_are_those_of_table_5(monkeypatch, tmp_path
     bench = instruments.Bench(root=tmp_path, data={}, quick=True, cache=None)
     found = instruments._layers(Run(tmp_path), bench, tmp_path / "unused.png")
     assert found["Conv2DTranspose"] == {"kernel_size": "3x3", "strides": "2x2", "padding": "same"}
+
+
+def test_coverage_stands_beside_that_of_as_many_training_faces(built_faces, tmp_path, monkeypatch):
+    asked = []
+
+    def compare(*, metric, a, b, conditions):
+        asked.append((metric, a, b, conditions.part_a, conditions.part, conditions.count))
+        return {"coverage": len(asked) / 4, "precision": 0.5}
+
+    monkeypatch.setattr(instruments.evaluate, "compare", compare)
+    bench = instruments.Bench(root=tmp_path, data={"faces": built_faces}, quick=False, cache=None)
+    found = instruments._prdc(Run(tmp_path / "gan"), bench, tmp_path / "unused.png")
+    held_out, faces = len(load(path=built_faces).test_indices), str(built_faces)
+    assert asked == [
+        ("prdc", str(tmp_path / "gan"), faces, None, "test", held_out),
+        ("prdc", faces, faces, "train", "test", held_out),
+    ]
+    assert found == {"coverage": 0.25, "precision": 0.5, "real": 0.5, "n": held_out}
 
 
 def wait_for(what, process, seconds=300.0):
