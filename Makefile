@@ -26,7 +26,7 @@ NAME   ?= cartoons
 DATA   ?= data/faces
 FLOOR  ?= 2.1
 
-.PHONY: help quickstart test test-fast test-slow test-engines test-pages torture fuzz lint peers bench arithmetic models growth constraints clean
+.PHONY: help quickstart test test-fast test-slow test-engines test-pages torture fuzz lint peers bench arithmetic models gallery growth constraints clean
 
 help:            ## Show the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -93,6 +93,9 @@ arithmetic: $(BIN)/idl   ## Train the recommended models of arithmetic and score
 models: $(BIN)/idl   ## Train the recommended models of faces and score them (hours; goes on where it was killed): docs/faces.md
 	[ "$(NAME)" != cartoons ] || [ -d "$(DATA)" ] || $(BIN)/idl data build faces --out $(DATA)
 	$(BIN)/python benchmarks/models.py --name $(NAME) --data $(DATA) --floor $(FLOOR) --models $(MODELS) --seeds $(SEEDS)
+
+gallery: $(BIN)/idl   ## Draw the pictures of docs/faces.md from what `make models` trained; of cartoons alone also real faces
+	$(BIN)/python benchmarks/gallery.py --name $(NAME) --data $(DATA) $(if $(filter cartoons,$(NAME)),,--generated)
 
 growth: $(BIN)/idl   ## Cost against size (an hour; goes on where it was killed): docs/growth.md
 	$(BIN)/python benchmarks/growth.py

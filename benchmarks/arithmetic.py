@@ -22,7 +22,7 @@ PICTURES = ROOT / "docs" / "pictures"
 SWEEPS = {
     "text-text": ("text-text-splits", "jax"),
     "image-text": ("image-text-splits", "tensorflow"),
-    "image-text-mnist": ("image-text-splits", "tensorflow"),
+    "image-text-mnist": ("image-text-mnist", "tensorflow"),
     "text-image": ("text-image-layers", "tensorflow"),
 }
 """What is trained for some rows of the table, and the faster engine for it."""

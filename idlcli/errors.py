@@ -69,3 +69,9 @@ class Interrupted(BaseException):
         self.message = message
         self.hint = hint
         self.exit_code = 128 + signal_number
+
+
+def said(error: BaseException) -> str:
+    """Return what another's exception says, or its kind if it says nothing, as a part of one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return "".join(c if c.isprintable() else "?" for c in text)[:120].rstrip(".")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from idlcli.errors import DataError, RunFailed, UsageError
+from idlcli.errors import DataError, RunFailed, UsageError, said
 
 MAX_TEXT_BYTES = 64 * 2**20
 """The largest JSON file that is read."""
@@ -131,7 +131,7 @@ def read_json(path: Path) -> Any:
     try:
         return _parsed(content)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not valid JSON: {_one_line(error)}.") from error
+        raise DataError(f"{path} is not valid JSON: {said(error)}.") from error
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
         try:
             row = _parsed(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: line {len(rows) + 1} is not valid JSON: {_one_line(error)}.") from error
+            raise DataError(f"{path}: line {len(rows) + 1} is not valid JSON: {said(error)}.") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}: line {len(rows) + 1} is not a JSON object.")
         rows.append(row)
@@ -163,7 +163,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except DataError as error:
         raise UsageError(error.message) from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not valid TOML: {_one_line(error)}.") from error
+        raise UsageError(f"{path} is not valid TOML: {said(error)}.") from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Any]) -> None:
@@ -182,7 +182,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
     try:
         return load(read_bytes(path, limit=MAX_TENSOR_BYTES))
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise DataError(f"{path} is not a whole file of arrays: {_one_line(error)}.") from error
+        raise DataError(f"{path} is not a whole file of arrays: {said(error)}.") from error
 
 
 def sha256_of_file(path: Path) -> str:
@@ -205,10 +205,6 @@ def _finite(text: str) -> float:
     if not math.isfinite(value := float(text)):
         raise ValueError(f"{text:.40} is no finite number")
     return value
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120].rstrip(".")
 
 
 def _remove_quietly(path: Path) -> None:

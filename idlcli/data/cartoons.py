@@ -67,6 +67,11 @@ class CartoonStyle:
         return Cartoon(pictures.decode(content=png, size=size).pixels, labels)
 
 
+def draw(name: str, seed: int, index: int, size: int) -> Cartoon:
+    """Return face ``index`` of ``seed`` in the style of this name."""
+    return open_style(name=name).draw(seed=seed, index=index, size=size)
+
+
 def style_names() -> tuple[str, ...]:
     """Return the names of all styles of the package; those of faces are ``FACE_STYLES``."""
     directory = importlib.resources.files(PACKAGE)

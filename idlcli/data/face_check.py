@@ -78,18 +78,18 @@ def _raw(path: Path, progress: Progress | None) -> dict[str, Any]:
     digests: set[bytes] = set()
     with sources.open_source(path=path) as source:
         skipped = list(source.skipped)
-        for done, (name, read) in enumerate(source, start=1):
-            try:
-                picture = pictures.decode(content=read(), size=SIZE, name=name)
-            except DataError as error:
-                skipped.append(Skipped(name[:300], error.message))
+        total = len(source.names)
+        found = pictures.decode_all(source=source, size=SIZE, total=total)
+        for done, (name, _, picture) in enumerate(found, start=1):
+            if isinstance(picture, DataError):
+                skipped.append(Skipped(name[:300], picture.message))
             else:
                 formats[picture.format] += 1
                 modes[picture.mode] += 1
                 sizes[picture.width, picture.height] += 1
                 digests.add(hashlib.sha256(picture.pixels.tobytes()).digest()[:16])
             if progress is not None:
-                progress(done, len(source.names))
+                progress(done, total)
     count = sum(formats.values())
     if not count:
         raise DataError(

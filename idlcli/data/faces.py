@@ -187,12 +187,13 @@ def _cartoons(settings: FacesSettings) -> Iterator[_Feed]:
         "resize": "none: drawn at this size",
     }  # fmt: skip
 
-    def items() -> Iterator[Drawn]:
-        for index in range(total):
-            face = style.draw(seed=settings.seed, index=index, size=settings.size)
+    def items() -> Generator[Drawn, None, None]:
+        wanted = ((style.name, settings.seed, index, settings.size) for index in range(total))
+        for index, face in enumerate(on_all_cores(cartoons.draw, wanted, total=total)):
             yield f"{settings.seed}-{index}", face.pixels, face.labels
 
-    yield _Feed(items(), total, list(style.columns), [], lambda: about)
+    with contextlib.closing(items()) as stream:
+        yield _Feed(stream, total, list(style.columns), [], lambda: about)
 
 
 @contextlib.contextmanager
@@ -214,23 +215,15 @@ def _pictures(settings: FacesSettings) -> Iterator[_Feed]:
                 known[name] = {**known.get(name, {}), **row}
             columns = list(dict.fromkeys([*columns, *table.columns]))
         digest = hashlib.sha256()
-        tried = 0
-
-        def decode(name: str, read: Callable[[], sources.Content]) -> tuple[str, sources.Content | None, _Pixels]:
-            content = None
-            try:
-                content = read()
-                return name, content, pictures.decode(content=content, size=settings.size, name=name).pixels
-            except DataError as error:
-                return name, content, error
+        tried, total = 0, settings.count or len(source.names)
 
         def items() -> Generator[Drawn, None, None]:
             nonlocal tried
-            for name, content, drawn in on_all_cores(decode, source):
+            for name, content, picture in pictures.decode_all(source=source, size=settings.size, total=total):
                 tried += 1
                 if source.kind == "directory" and isinstance(content, bytes):
                     digest.update(f"{name}\0{len(content)}\0".encode() + content)
-                yield name, drawn, known.get(name, {})
+                yield name, picture if isinstance(picture, DataError) else picture.pixels, known.get(name, {})
 
         def about() -> dict[str, Any]:
             return {
@@ -245,4 +238,4 @@ def _pictures(settings: FacesSettings) -> Iterator[_Feed]:
             }  # fmt: skip
 
         with contextlib.closing(items()) as stream:
-            yield _Feed(stream, settings.count or len(source.names), columns, list(source.skipped), about)
+            yield _Feed(stream, total, columns, list(source.skipped), about)

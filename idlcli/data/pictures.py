@@ -8,19 +8,22 @@ time.) There is no fast path, so the result cannot depend on the path. Colour pr
 animation only the first frame is looked at.
 """
 
+import collections
 import dataclasses
 import io
 import struct
-import threading
 import warnings
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from idlcli.data.parallel import on_all_cores
+from idlcli.data.sources import Content, Source
 from idlcli.data.zips import MAX_BYTES
-from idlcli.errors import DataError
+from idlcli.errors import DataError, said
 
 RESIZE = "centre square, Pillow antialiased: hamming to shrink, bicubic to enlarge"
 """What is recorded as the resize of a data set."""
@@ -50,32 +53,6 @@ class Picture:
     height: int
 
 
-class _Quiet:
-    """No warnings while any thread is inside: Pillow warns where it repairs, and raises what it cannot repair.
-
-    `warnings.catch_warnings` alone is not for threads: the last to leave would put back what the first had set.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._inside:
-                self._outside = warnings.catch_warnings(action="ignore")
-                self._outside.__enter__()
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                self._outside.__exit__(None, None, None)
-
-
-_quiet = _Quiet()
-
-
 def decode(*, content: bytes | NDArray[np.generic], size: int, name: str = "") -> Picture:
     """Return one picture as uint8 RGB (size, size, 3).
 
@@ -90,6 +67,35 @@ def decode(*, content: bytes | NDArray[np.generic], size: int, name: str = "") -
         return _from_array(content, size)
     image, form, mode, (width, height) = _open(content, name)
     return Picture(np.asarray(_square(image, size)), form, mode, width, height)
+
+
+def decode_all(*, source: Source, size: int, total: int) -> Iterator[tuple[str, Content | None, Picture | DataError]]:
+    """Yield of each picture of a source, in order and ``total`` at most: name, content if it could be read, and itself.
+
+    What is no whole picture comes as the :class:`DataError` that says why.
+    """
+    read: collections.deque[tuple[str, Content | None]] = collections.deque()
+
+    def contents() -> Iterator[tuple[Content | DataError, int, str]]:
+        for name, load in source:
+            try:
+                content: Content | DataError = load()
+            except DataError as error:
+                content = error
+            read.append((name, None if isinstance(content, DataError) else content))
+            yield content, size, name
+
+    for picture in on_all_cores(_decoded, contents(), total=total):
+        yield *read.popleft(), picture
+
+
+def _decoded(content: Content | DataError, size: int, name: str) -> Picture | DataError:
+    if isinstance(content, DataError):
+        return content
+    try:
+        return decode(content=content, size=size, name=name)
+    except DataError as error:
+        return error
 
 
 def decode_strip(*, content: bytes, count: int, size: int) -> NDArray[np.uint8]:
@@ -111,7 +117,8 @@ def _open(content: bytes, name: str) -> tuple[Image.Image, str, str, tuple[int, 
     if len(content) > MAX_BYTES:
         raise DataError(f"larger than {MAX_BYTES // 2**20} MiB")
     try:
-        with _quiet, Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        # Pillow warns where it repairs, and raises what it cannot repair.
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=FORMATS) as image:
             form, mode, (width, height) = str(image.format), image.mode, image.size
             _check(form, width, height, name)
             if form == "PNG" and _png_rows_missing(content):
@@ -125,7 +132,7 @@ def _open(content: bytes, name: str) -> tuple[Image.Image, str, str, tuple[int, 
     except Image.DecompressionBombError:
         raise DataError(f"more than {MAX_PIXELS / 1e6:.0f} megapixels") from None
     except Exception as error:  # a decoder given hostile bytes may raise anything at all
-        raise DataError(f"damaged: {_one_line(error)}") from None
+        raise DataError(f"damaged: {said(error)}") from None
 
 
 def _check(form: str, width: int, height: int, name: str) -> None:
@@ -233,8 +240,3 @@ def _what_it_is(content: bytes) -> str:
     if start.startswith(b"<?xml"):
         return "XML (an SVG drawing?), not a picture"
     return "not a picture of a known kind (JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, AVIF)"
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return "".join(c if c.isprintable() else "?" for c in text)[:100]

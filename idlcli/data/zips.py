@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from idlcli.errors import DataError
+from idlcli.errors import DataError, said
 
 MAX_BYTES = 64 * 2**20
 """The largest picture file that is read, from a zip or elsewhere."""
@@ -38,9 +38,7 @@ class SafeZip:
             _check_table(path)
             self._archive = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-            raise DataError(
-                f"{path} is not a whole zip: {_one_line(error)}.", hint="Fetch or pack it again."
-            ) from error
+            raise DataError(f"{path} is not a whole zip: {said(error)}.", hint="Fetch or pack it again.") from error
         infos = [info for info in self._archive.infolist() if not info.filename.endswith("/")]  # a name may be empty
         last = {info.orig_filename: index for index, info in enumerate(infos)}
         self.members = [
@@ -73,7 +71,7 @@ class SafeZip:
             with self._archive.open(member.info) as file:
                 return file.read(MAX_BYTES + 1)
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError, struct.error) as error:
-            raise DataError(f"damaged in the zip: {_one_line(error)}") from None
+            raise DataError(f"damaged in the zip: {said(error)}") from None
 
     def close(self) -> None:
         """Close the file."""
@@ -110,8 +108,3 @@ def _check_table(path: Path) -> None:
         (length,) = struct.unpack_from("<Q", end, before + 40)
     if length > MAX_TABLE_BYTES:
         raise zipfile.BadZipFile("its table of contents is too large")
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return "".join(c if c.isprintable() else "?" for c in text)[:120].rstrip(".")

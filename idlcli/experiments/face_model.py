@@ -56,6 +56,11 @@ class FaceModel:
         """Return codes float32 (count, latent) from a standard normal; fewer of the same seed are the first of more."""
         return latents(count=count, size=self.settings.latent, seed=seed)
 
+    @property
+    def trained_labels(self) -> list[int]:
+        """The labels that any training image has."""
+        return [int(index) for index in np.flatnonzero(self._counts)]
+
     def labels(self, *, count: int, seed: int, label: str | None) -> np.ndarray | None:
         """Return the labels int (count,) to draw faces of: all ``label``, or as frequent as in the training images.
 
@@ -68,7 +73,7 @@ class FaceModel:
             raise UsageError(
                 f"{self.run.name} was trained without labels.", hint="Train one with --condition to have --label."
             )
-        known = [word for word, count in zip(self.words, self._counts, strict=True) if count]
+        known = [self.words[index] for index in self.trained_labels]
         if label not in known:
             hint = did_you_mean(label, known) or f"Some are: {', '.join(known[:8])}."
             raise UsageError(f"--label: {self.run.name} knows no {label!r:.60}.", hint=hint)

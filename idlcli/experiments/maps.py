@@ -52,6 +52,8 @@ def draw(
     if space == "latent":
         if not isinstance(found, Run):
             raise UsageError(f"{reference} has no latent space: only a run has.", hint="Use --space features.")
+        features = None if conditions.features == "auto" else conditions.features
+        opening.check_unused(f"{name} in its latent space", features=features, weights=conditions.weights)
         opened, points = _codes(found, data, conditions)
         of = f"the latent codes of {name}"
     else:

@@ -85,11 +85,11 @@ def place_of(text: str) -> Path:
     return Path(text)
 
 
-def check_unused(what: str, *, data: str | None = None, part: str | None = None) -> None:
-    """Raise :class:`UsageError` for pictures asked for of ``what`` makes its own, or is pictures itself."""
-    for option, given in (("--data", data), ("--part", part)):
+def check_unused(what: str, **asked: object) -> None:
+    """Raise :class:`UsageError` for an option (by its name) that was given, though ``what`` cannot use it."""
+    for option, given in asked.items():
         if given is not None:
-            raise UsageError(f"{option} does not apply to {what[:160]}.")
+            raise UsageError(f"--{option} does not apply to {what[:160]}.")
 
 
 def model_of(run: Run, *, needs: str = "") -> Any:

@@ -238,10 +238,10 @@ class TrainedVae(FaceModel):
         return pictures(self.model, np.asarray(codes, np.float32), labels)
 
     def reconstruct(self, images: Images) -> Images:
-        """Return what the pictures' codes decode to; of a model that is told labels, by the label that fits best."""
+        """Return what the codes decode to; of a model that is told labels, by that one of its training that fits."""
         codes = self.encode(images)
         if not self.words:
             return self.decode(codes)
-        tried = [self.decode(codes, np.full(len(codes), label)) for label in range(len(self.words))]
+        tried = [self.decode(codes, np.full(len(codes), label)) for label in self.trained_labels]
         errors = [mean_squared_error(images=np.asarray(images), reconstructions=found) for found in tried]
         return np.stack(tried)[np.argmin(errors, axis=0), np.arange(len(codes))]

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO
 
+from idlcli.data.parallel import cores as cores
 from idlcli.errors import RunFailed, UsageError
 
 
@@ -117,11 +118,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def cores() -> int:
-    """Return how many cores this process may use; the last bits of a convolution depend on it."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def environment(backend: str) -> dict[str, object]:
     """Return what ``environment.json`` holds: versions, engine, machine, cores."""
     import platform
@@ -131,5 +127,5 @@ def environment(backend: str) -> dict[str, object]:
         "versions": versions(),
         "system": platform.system(),
         "machine": platform.machine(),
-        "cores": cores(),
+        "cores": cores(),  # the last bits of a convolution depend on it
     }

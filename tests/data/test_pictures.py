@@ -2,8 +2,6 @@
 
 import io
 import struct
-import threading
-import warnings
 import zlib
 
 import numpy as np
@@ -234,27 +232,3 @@ def test_a_gif_under_another_name_is_refused_and_a_jpeg_is_not():
     assert pixels(gif, name="a/b.GIF").shape == pixels(jpeg, name="b.png").shape
     with pytest.raises(DataError, match=r"a GIF named \.png"):
         pixels(gif, name="b.png")
-
-
-def test_pictures_decoded_at_once_leave_the_warnings_as_they_were(monkeypatch):
-    square, content = pictures._rgb, encoded(Image.fromarray(noise()))
-    first_is_in, second_is_in, first_is_out = (threading.Event() for _ in range(3))
-
-    def waiting(image):
-        mine, other = (
-            (first_is_in, second_is_in) if threading.current_thread() is first else (second_is_in, first_is_out)
-        )
-        mine.set()
-        assert other.wait(10)
-        return square(image)
-
-    monkeypatch.setattr(pictures, "_rgb", waiting)
-    before = list(warnings.filters)
-    first, second = (threading.Thread(target=pixels, args=(content,)) for _ in range(2))
-    first.start()
-    assert first_is_in.wait(10)
-    second.start()
-    first.join()
-    first_is_out.set()
-    second.join()
-    assert list(warnings.filters) == before

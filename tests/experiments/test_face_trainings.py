@@ -388,6 +388,12 @@ def test_a_vae_that_is_told_labels_reconstructs_by_the_one_that_fits(keras_engin
         errors = [np.square(pictures - faces).mean(axis=(1, 2, 3)) for pictures in (found, other)]
         assert (errors[0] <= errors[1]).all()
     assert model.sample(3, seed=0, label=model.words[0]).shape == (3, SIZE, SIZE, 3)
+    only = len(model.words) - 1
+    about = json.loads((model.run.path / "data.json").read_text())
+    about["condition"]["counts"] = [0] * only + [5]
+    (model.run.path / "data.json").write_text(json.dumps(about))
+    again = vae.open_run(model.run)
+    assert np.array_equal(again.reconstruct(faces), model.decode(codes, np.full(len(codes), only)))
 
 
 def test_the_mixture_of_a_run_is_that_of_its_codes(opened):

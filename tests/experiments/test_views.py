@@ -85,6 +85,10 @@ def test_what_cannot_be_mapped_is_said(draw, stand_ins, built_faces, tmp_path):
     np.save(tmp_path / "few.npy", np.zeros((3, 16, 16, 3), np.uint8))
     with pytest.raises(UsageError, match="no latent space"):
         draw(built_faces, space="latent")
+    with pytest.raises(UsageError, match=r"--features does not apply to .* in its latent space"):
+        draw(stand_ins["vae"], conditions={"features": "efficientnet-lite0"})
+    with pytest.raises(UsageError, match=r"--weights does not apply to .* in its latent space"):
+        draw(stand_ins["gan"], space="latent", conditions={"weights": tmp_path / "w.pt"})
     with pytest.raises(UsageError, match="no label"):
         draw(stand_ins["vae"], label="hare-color")
     with pytest.raises(UsageError, match="write a page"):
