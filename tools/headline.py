@@ -14,6 +14,11 @@ README = ROOT / "README.md"
 OUTCOME = ROOT / "docs" / "report" / "reproduce.json"
 BEGIN, END = "<!-- headline: written by tools/headline.py -->", "<!-- end of headline -->"
 NONE = "No full reproduction has landed yet."
+ASIDE = (
+    "`paper` does as the report: one pool of digits, queries parted at random. `best` is tested on what is harder: "
+    "digits that no training query has, queries without a twin in training. Frechet distances depend on the features "
+    "and on how many faces there are, so that ours cannot stand beside the report's, nor beside those of docs/faces.md."
+)
 VERDICTS = ("better", "agrees", "differs", "not judged")
 
 
@@ -39,7 +44,7 @@ def block(outcome: dict[str, Any] | None) -> str:
     said = (
         f"{had}. Of {len(words)} cells, claims and figures: {counts}; [docs/report](docs/report/reproduce.md) has all."
     )
-    return "\n".join([BEGIN, head, *rows, "", said, END])
+    return "\n".join([BEGIN, head, *rows, "", said, "", ASIDE, END])
 
 
 def _side(cell: dict[str, Any], side: str, seeds: int) -> str:

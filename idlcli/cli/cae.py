@@ -2,10 +2,10 @@
 
 from idlcli.cli.console import Console, Result
 from idlcli.cli.faces import (
-    CountOption,
     DataOption,
+    HeldOutCountOption,
+    HeldOutSeedOption,
     PicturesOption,
-    SeedOption,
     open_run,
     reconstruct,
     train_faces,
@@ -29,8 +29,8 @@ def reconstruct_faces(
     run: RunArgument,
     runs: RunsOption = "",
     data: DataOption = None,
-    count: CountOption = 32,
-    seed: SeedOption = 0,
+    count: HeldOutCountOption = 32,
+    seed: HeldOutSeedOption = 0,
     out: PicturesOption = "",
 ) -> Result:
     """Show held-out faces, each beside its reconstruction, and say how near they are."""

@@ -8,6 +8,7 @@ import typer
 from idlcli.cli.console import Console, Result, table
 from idlcli.cli.options import OutOption, Plan, command, data_root, make_app
 from idlcli.settings import ArithmeticSettings, FacesSettings
+from idlcli.settings.fields import UNSIGNED_32
 
 app = make_app()
 build_app = make_app("Build a data set.")
@@ -70,7 +71,7 @@ def show(
     path: DataArgument,
     out: OutOption = "",
     count: Annotated[int, typer.Option("--count", min=1, max=10_000, help="How many samples.")] = 64,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Which samples.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=UNSIGNED_32, help="Which samples.")] = 0,
 ) -> Result:
     """Write a PNG sheet of samples."""
     from idlcli.data import arithmetic, face_set

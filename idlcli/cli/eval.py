@@ -11,6 +11,7 @@ from idlcli.cli.console import Console, Result, table
 from idlcli.cli.options import OutOption, RunsOption, cache_root, command, make_app, runs_root
 from idlcli.errors import ThresholdMissed, UsageError
 from idlcli.settings.evaluation import Features, Part
+from idlcli.settings.fields import UNSIGNED_32
 
 app = make_app()
 
@@ -43,7 +44,7 @@ PartOption = Annotated[
 ]
 PartAOption = Annotated[Part | None, typer.Option("--part-a", help="The part of A, where it is another than B's.")]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, max=2**32 - 1, help="What a run samples, and which pictures --count takes.")
+    int, typer.Option("--seed", min=0, max=UNSIGNED_32, help="What a run samples, and which pictures --count takes.")
 ]
 SizeOption = Annotated[
     int, typer.Option("--size", min=8, max=512, help="Side at which pictures of a zip or directory are read.")

@@ -32,8 +32,8 @@ def train(console: Console, plan: Plan) -> Result:
 def sample_faces(
     run: RunArgument,
     runs: RunsOption = "",
-    count: CountOption = 64,
-    seed: SeedOption = 0,
+    count: CountOption = None,
+    seed: SeedOption = None,
     seeds: SeedsOption = "",
     label: LabelOption = None,
     out: PicturesOption = "",
@@ -47,8 +47,8 @@ def sample_faces(
 def interpolate_faces(
     run: RunArgument,
     runs: RunsOption = "",
-    count: CountOption = 6,
-    seed: SeedOption = 0,
+    count: CountOption = None,
+    seed: SeedOption = None,
     seeds: SeedsOption = "",
     label: LabelOption = None,
     steps: StepsOption = 8,

@@ -1,5 +1,7 @@
 """`idl judge`: the classifier that reads what a text-image model writes."""
 
+from typing import Any
+
 from idlcli.cli.console import Console, Result, percent, table
 from idlcli.cli.options import Plan, command, make_app
 from idlcli.settings import JudgeSettings
@@ -17,14 +19,13 @@ def train(console: Console, plan: Plan) -> Result:
         kind="judge", settings=plan.settings, root=plan.runs, name=plan.name, reporter=reporter(console)
     )
     rows = [
-        (
-            side,
-            data[side]["n"],
-            percent(data[side]["accuracy"]),
-            data[side]["digits"],
-            percent(data[side]["digit_accuracy"]),
-        )
-        for side in ("train", "test")
+        (side, one["n"], percent(one["accuracy"]), one["digits"], percent(one["digit_accuracy"]), between(one))
+        for side, one in ((side, data[side]) for side in ("train", "test"))
     ]
-    scores = table(rows, header=("pool", "glyphs", "read right", "digits", "read right"))
+    scores = table(rows, header=("pool", "glyphs", "read right", "digits", "read right", "95% interval"))
     return Result(data, f"{scores}\n\nThe run is {data['run']} ({data['epochs']} epochs, {data['seconds']:.0f} s).")
+
+
+def between(score: dict[str, Any]) -> str:
+    """Return the interval of the share of digits that a judge reads right, as a person reads it."""
+    return f"{percent(score['digit_interval']['low'])} to {percent(score['digit_interval']['high'])}"

@@ -6,13 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from idlcli.cli.console import Console, Result, percent, table
+from idlcli.cli.judge import between
 from idlcli.cli.options import Plan, RunArgument, RunsOption, command, make_app, runs_root
 from idlcli.errors import ThresholdMissed, UsageError
 from idlcli.settings import Seq2seqSettings
+from idlcli.settings.fields import UNSIGNED_32
 
 app = make_app()
 
-CAUSES = {"misread": "a glyph that the judge misreads", "wrong_sum": "no such glyph: a wrong sum"}
+CAUSES = {
+    "misread": "a glyph that the judge misreads",
+    "wrong_sum": "no such glyph: misread by the model alone, or a wrong sum",
+}
 
 DataOption = Annotated[str, typer.Option("--data", metavar="DIR", help="Where the run's data lie, if they were moved.")]
 JudgeOption = Annotated[
@@ -88,7 +93,7 @@ def solve(
         str | None, typer.Option("--file", metavar="FILE", help="Solve each line of a text file instead.")
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Whose handwriting is read or written.")
+        int, typer.Option("--seed", min=0, max=UNSIGNED_32, help="Whose handwriting is read or written.")
     ] = 0,
     out: Annotated[
         str, typer.Option("--out", metavar="FILE", help="PNG for a written answer (default: in the run's answers).")
@@ -180,10 +185,9 @@ def _judged(data: dict[str, Any]) -> list[str]:
 
 
 def _judge_text(judge: dict[str, Any]) -> str:
-    between = judge["digit_interval"]
     return (
-        f"{judge['run']}, which reads {percent(judge['digit_accuracy'])} (95% interval {percent(between['low'])} to "
-        f"{percent(between['high'])}) of {judge['digits']:,} digits that it was not trained on"
+        f"{judge['run']}, which reads {percent(judge['digit_accuracy'])} (95% interval {between(judge)}) of "
+        f"{judge['digits']:,} digits that it was not trained on"
     )
 
 

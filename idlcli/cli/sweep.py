@@ -7,7 +7,7 @@ import typer
 
 from idlcli.cli.console import Console, Result, table
 from idlcli.cli.options import RunsOption, command, data_root, forget_settings, make_app, parse_seeds, runs_root
-from idlcli.errors import UsageError
+from idlcli.errors import RunFailed, UsageError
 
 app = make_app(group=False)
 
@@ -68,10 +68,15 @@ def sweep(
     from idlcli.workflows import sweep as library
 
     forget_settings()
-    result = library.run(
-        found, place=place, engine=engine, address=address or "auto", jobs=jobs or (0 if engine == "ray" else 1),
-        gpus=gpus or 0, say=console.note,
-    )  # fmt: skip
+    try:
+        result = library.run(
+            found, place=place, engine=engine, address=address or "auto", jobs=jobs or (0 if engine == "ray" else 1),
+            gpus=gpus or 0, say=console.note,
+        )  # fmt: skip
+    except RunFailed as error:
+        if error.data and not console.json:  # some cells failed: what the others reached is a result all the same
+            console.result(Result(error.data, swept_text(error.data)))
+        raise
     return Result(result, swept_text(result))
 
 
@@ -83,10 +88,12 @@ def swept_text(data: dict[str, Any]) -> str:
         for c in data["cells"]
     ]
     text = table(rows, header=("cell", "n", data["metric"], "sd", "lowest", "highest", *also, "seconds"))
+    made = f"{data['trained']} trainings were made now; all lie in {data['path']}."
     best = data["best"]
+    if best is None:
+        return f"{text}\n\n{made}"
     around = f" (standard deviation {best['sd']:.4g} over {best['n']} seeds)" if best["sd"] is not None else ""
     return (
         f"{text}\n\nBest: {best['label']}, {data['metric']} {best['mean']:.4g}{around}; "
-        f"its best run is {data['path']}/{best['run']} ({best['value']:.4g}).\n"
-        f"{data['trained']} trainings were made now; all lie in {data['path']}."
+        f"its best run is {data['path']}/{best['run']} ({best['value']:.4g}).\n{made}"
     )

@@ -9,6 +9,8 @@ from idlcli.cli.faces import (
     CountOption,
     DataOption,
     FilmOption,
+    HeldOutCountOption,
+    HeldOutSeedOption,
     LabelOption,
     PicturesOption,
     SeedOption,
@@ -47,8 +49,8 @@ def train(console: Console, plan: Plan) -> Result:
 def sample_faces(
     run: RunArgument,
     runs: RunsOption = "",
-    count: CountOption = 64,
-    seed: SeedOption = 0,
+    count: CountOption = None,
+    seed: SeedOption = None,
     seeds: SeedsOption = "",
     prior: PriorOption = "normal",
     label: LabelOption = None,
@@ -64,8 +66,8 @@ def reconstruct_faces(
     run: RunArgument,
     runs: RunsOption = "",
     data: DataOption = None,
-    count: CountOption = 32,
-    seed: SeedOption = 0,
+    count: HeldOutCountOption = 32,
+    seed: HeldOutSeedOption = 0,
     out: PicturesOption = "",
 ) -> Result:
     """Show held-out faces, each beside what its code decodes to."""
@@ -76,8 +78,8 @@ def reconstruct_faces(
 def interpolate_faces(
     run: RunArgument,
     runs: RunsOption = "",
-    count: CountOption = 6,
-    seed: SeedOption = 0,
+    count: CountOption = None,
+    seed: SeedOption = None,
     seeds: SeedsOption = "",
     prior: PriorOption = "normal",
     label: LabelOption = None,

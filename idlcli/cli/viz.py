@@ -8,6 +8,7 @@ import typer
 from idlcli.cli.console import Console, Result
 from idlcli.cli.eval import FeaturesOption, PartOption, WeightsOption, feature_cache
 from idlcli.cli.options import OutOption, RunArgument, RunsOption, command, make_app, runs_root
+from idlcli.settings.fields import UNSIGNED_32
 
 app = make_app()
 
@@ -17,7 +18,7 @@ SetArgument = Annotated[
 DataOption = Annotated[
     str | None, typer.Option("--data", metavar="PATH", help="Pictures to show it (default: the run's own data).")
 ]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Which samples, and how the map lies.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=UNSIGNED_32, help="Which samples, and how the map lies.")]
 
 
 @command(app, "tsne", full_name="viz tsne")

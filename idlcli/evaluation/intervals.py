@@ -5,17 +5,14 @@ import numpy as np
 from idlcli.seeds import rng
 
 RESAMPLES = 1000
-LEVEL = 1.959963984540054
-"""Standard deviations on each side of the mean that hold 95% of a normal distribution."""
 
 
-def of_share(right: np.ndarray) -> tuple[float, float]:
-    """Return Wilson's 95% interval (1927) of the share of ``right``, bool (N,), from independent trials."""
-    n, share = len(right), float(right.mean())
-    spread = LEVEL**2 / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = LEVEL / (1 + spread) * np.sqrt(share * (1 - share) / n + spread / (4 * n))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+def of_share(right: int, n: int) -> tuple[float, float]:
+    """Return Wilson's 95% interval (1927) of the share that ``right`` of ``n`` independent trials are."""
+    from scipy.stats import binomtest
+
+    found = binomtest(right, n).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def by_glyph(right: np.ndarray, *, glyphs: np.ndarray, seed: int) -> tuple[float, float]:
@@ -36,5 +33,5 @@ def by_glyph(right: np.ndarray, *, glyphs: np.ndarray, seed: int) -> tuple[float
         if weights.sum():
             shares.append(float((weights * right).sum() / weights.sum()))
     drawn_low, drawn_high = np.quantile(shares, [0.025, 0.975])
-    low, high = of_share(right)
+    low, high = of_share(int(right.sum()), len(right))
     return min(low, float(drawn_low)), max(high, float(drawn_high))

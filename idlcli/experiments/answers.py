@@ -64,7 +64,7 @@ class Answers:
     def interval(self, *, seed: int) -> dict[str, Any]:
         """Return the 95% interval of ``exact``: Wilson's, or clustered by digit image where images were read."""
         if self.glyphs is None:
-            (low, high), method = of_share(self.right), "wilson"
+            (low, high), method = of_share(int(self.right.sum()), len(self.right)), "wilson"
         else:
             (low, high), method = by_glyph(self.right, glyphs=self.glyphs, seed=seed), "bootstrap over digit images"
         return {"low": low, "high": high, "method": method}

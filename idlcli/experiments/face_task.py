@@ -59,6 +59,10 @@ def prepare(settings: FaceTrainSettings, *, depth: int | None) -> Prepared:
 
     Raises :class:`DataError` for a set that cannot be used and :class:`UsageError` for a label it does not have.
     """
+    if getattr(settings, "residual", False) and not getattr(settings, "blocks", 0):
+        raise UsageError(
+            "--residual adds --blocks to what goes into them, and there are none.", hint="Give --blocks 1."
+        )
     faces = face_set.load(path=Path(settings.data))
     check_side(faces.size, depth=depth)
     train, test = faces.train_indices, faces.test_indices

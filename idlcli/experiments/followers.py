@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from idlcli.errors import UsageError
+from idlcli.errors import Interrupted, UsageError
 from idlcli.files import make_directory, read_json_object, write_bytes
 from idlcli.runs import Run
 from idlcli.settings.resolve import applicable, differences
@@ -51,11 +51,16 @@ def follow(experiment: ModuleType, prepared: Any) -> dict[str, Any]:
         found = differences(settings, applicable(prepared.settings) | there)
         if found:
             raise UsageError(
-                f"Process 0 trains with {found[0]} in this one.",
+                f"Process 0 trains with other settings than this one: {found[0]}.",
                 hint="Give all processes the same command but for --process-id.",
             )
         if read_json_object(run.path / "data.json")["fingerprint"] != prepared.data["fingerprint"]:
             raise UsageError(f"Process 0 trains on other data than {prepared.settings.data}.")
-        metrics = experiment.train(prepared, run=run, reporter=None)
+        try:
+            metrics = experiment.train(prepared, run=run, reporter=None)
+        except Interrupted as error:  # what this one saved vanishes with its directory
+            raise Interrupted(
+                f"Stopped; process 0 keeps {run.name}.", signal_number=error.exit_code - 128, hint=devices.GO_ON
+            ) from error
         seconds = sum(row.get("seconds", 0.0) for row in run.log())
         return {"run": run.name, **metrics, "seconds": round(seconds, 3), "resumed": resumed}

@@ -136,26 +136,32 @@ def balanced(labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def score(model: Any, bank: glyphs.Bank, rows: np.ndarray) -> dict[str, Any]:
-    """Return ``n``, ``accuracy`` over all glyphs, ``digit_accuracy`` over the ten digits, and ``loss`` in nats."""
+    """Return ``n``, ``accuracy`` over all glyphs, that over the ten digits with its interval, and ``loss`` in nats."""
     logits = read(model, bank.images[rows].astype(np.float32) / 255)
     labels = bank.labels[rows]
     right = logits.argmax(axis=-1) == labels
     loss = cross_entropy(answers=labels[:, None], log_probabilities=log_softmax(logits)[:, None])
-    is_digit = labels < 10
+    digits = right[labels < 10]
+    share = float(digits.mean())
     return {
         "n": len(rows), "accuracy": float(right.mean()), "loss": loss,
-        "digits": int(is_digit.sum()), "digit_accuracy": float(right[is_digit].mean()),
+        "digits": len(digits), "digit_accuracy": share, "digit_interval": doubt(len(digits), share),
     }  # fmt: skip
 
 
 def told(run: Run, score: dict[str, Any]) -> dict[str, Any]:
     """Return what is said of a judge beside all it reads: its score on glyphs it never saw, and its doubt."""
     digits, share = int(score["digits"]), float(score["digit_accuracy"])
-    low, high = of_share(np.arange(digits) < round(share * digits))
     return {
         "run": run.name, "n": int(score["n"]), "accuracy": float(score["accuracy"]),
-        "digits": digits, "digit_accuracy": share, "digit_interval": {"low": low, "high": high, "method": "wilson"},
+        "digits": digits, "digit_accuracy": share, "digit_interval": doubt(digits, share),
     }  # fmt: skip
+
+
+def doubt(digits: int, share: float) -> dict[str, Any]:
+    """Return the 95% interval of the share of so many digits that is read right."""
+    low, high = of_share(round(share * digits), digits)
+    return {"low": low, "high": high, "method": "wilson"}
 
 
 def read(model: Any, images: np.ndarray) -> np.ndarray:

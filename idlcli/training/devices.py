@@ -22,6 +22,10 @@ LOST = ("Gloo", "gloo", "NCCL", "oordination service", "UNAVAILABLE")
 """Words of which one is in what JAX says when a process that it works with is gone."""
 
 
+GO_ON = "Go on: `idl runs resume` as process 0, and the same command as before as each of the others."
+"""How a training of several processes is started again."""
+
+
 class Alone:
     """One process on one device: nothing is shared, and nothing is done."""
 
@@ -160,10 +164,7 @@ class Group(Alone):
         said = " ".join(str(error).split())
         if self.processes == 1 or not any(word in said for word in LOST):
             return None
-        return RunFailed(
-            "Another process of the training was lost.",
-            hint="Go on: `idl runs resume` as process 0, and the same command as before as each of the others.",
-        )
+        return RunFailed("Another process of the training was lost.", hint=GO_ON)
 
 
 def _variables(model: Any) -> list[Any]:

@@ -94,7 +94,7 @@ def fit(task: Task, *, run: Run, reporter: Reporter | None = None) -> Progress:
         if lost is None:
             raise
         recorder.save()
-        raise lost from error
+        raise (recorder.stopped() or lost) from error  # told to end, the processes leave each at its own step
     finally:
         group.end()
         reporter.finish()
@@ -141,6 +141,10 @@ class _Recorder(keras.callbacks.Callback):
         if self._signal:
             raise self._interrupted()
         self._signal = number
+
+    def stopped(self) -> Interrupted | None:
+        """Return what to say if a signal has come."""
+        return self._interrupted() if self._signal else None
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._group.begin(self._task.model)

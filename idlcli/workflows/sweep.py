@@ -43,7 +43,7 @@ def run(
         write_json(place / "sweep.json", _about(sweep))
         ended: list[Ended] = []
         running = (
-            ray_engine.on_ray(todo, address=address, jobs=jobs, gpus=gpus)
+            ray_engine.on_ray(todo, address=address, jobs=jobs, gpus=gpus, say=say)
             if engine == "ray"
             else here(todo, run_cell, jobs=jobs)
         )

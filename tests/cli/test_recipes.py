@@ -1,5 +1,7 @@
 """Every packaged recipe fits its command, says what it is, and is found by its short name."""
 
+import re
+
 import pytest
 
 from idlcli.settings import COMMANDS, RUN_KINDS
@@ -48,6 +50,7 @@ def test_recipe_is_found_by_its_short_name_with_its_mode(name, here):
 def test_recipe_says_first_what_it_is(name, here):
     shown = here("recipes", "show", name, "--json").data
     assert len(shown["about"][0]) > 20
+    assert re.search(r"\d (seconds|minutes)\b", " ".join(shown["about"])), "what it costs"
     keys = {field.key for field in fields_of(RUN_KINDS[kind_of(name)]).values()}
     assert set(shown["settings"]) <= keys
     assert "data" not in shown["settings"], "where data lie is not a recipe's to say"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -123,7 +124,7 @@ def test_a_follower_begins_with_the_first_s_state_and_keeps_nothing(led):
 
 def test_a_follower_that_was_told_otherwise_than_the_first_is_refused(led):
     led(settings_of(0, units=8))
-    with pytest.raises(UsageError, match="units 8, now 9 in this one"):
+    with pytest.raises(UsageError, match="units 8, now 9"):
         followers.follow(Experiment(), Prepared(settings_of(units=9)))
     led(settings_of(0), fingerprint="other")
     with pytest.raises(UsageError, match="other data"):
@@ -204,6 +205,9 @@ def test_the_losses_of_two_devices_are_those_of_one(alone, idl, built_arithmetic
 
 SMALL = ("--backend", "jax", "--epochs", "2", "--batch-size", "4", "--eval-every", "1", "--json")
 FACES = ("--augment", "flip", "--width", "2")
+COLUMNS = ("--column-units", "8", "--readout-units", "8", "--steps-per-epoch", "3")
+READER = ("--reader-width", "2")
+WRITER = ("--writer-width", "2", "--style-size", "2", "--legible-weight", "0")
 TRAINERS = {
     "gan": ("gan", "train", *SMALL, *FACES, "--latent", "4", "--discriminator-width", "2"),
     "vae": ("vae", "train", *SMALL, *FACES, "--latent", "4", "--depth", "2"),
@@ -211,6 +215,9 @@ TRAINERS = {
     "judge": ("judge", "train", *SMALL, "--width", "2", "--steps-per-epoch", "3"),
     "image-text": ("seq2seq", "train", *SMALL, "--mode", "image-text", "--units", "4", "--steps-per-epoch", "3"),
     "text-image": ("seq2seq", "train", *SMALL, "--mode", "text-image", "--units", "4", "--steps-per-epoch", "3"),
+    "text-text-best": ("seq2seq", "train", "--recipe", "best", *SMALL, *COLUMNS),
+    "image-text-best": ("seq2seq", "train", "--recipe", "best", *SMALL, *COLUMNS, "--mode", "image-text", *READER),
+    "text-image-best": ("seq2seq", "train", "--recipe", "best", *SMALL, *COLUMNS, "--mode", "text-image", *WRITER),
 }
 
 
@@ -220,7 +227,7 @@ TRAINERS = {
 def test_every_trainer_is_spread_over_devices(trainer, idl, built_faces, built_arithmetic, written_runs, tmp_path):
     words = TRAINERS[trainer]
     data = built_faces if words[0] in ("gan", "vae", "cae") else built_arithmetic
-    if trainer == "text-image":
+    if "text-image" in words:
         words = (*words, "--judge", str(next(written_runs.glob("*-judge"))))
     logs = []
     for devices_ in ("1", "2"):
@@ -262,6 +269,26 @@ def test_two_processes_diverge_together(built_faces, tmp_path, environment):
     first = Process(*words, cwd=tmp_path / "first", environment=environment)
     for code, found, _ in (first.end(), second.end()):
         assert (code, found["errors"][0]["code"]) == (4, "diverged")
+
+
+@pytest.mark.engine
+@only_jax
+def test_processes_that_are_told_to_end_save_and_say_how_to_go_on(alone, built_arithmetic, tmp_path, environment):
+    """As Slurm tells them: all at once, each in its own step."""
+    words = ("seq2seq", "train", "--data", str(built_arithmetic), *WORDS, *together())
+    run = tmp_path / "first" / "runs" / alone.name
+    second = Process(*words, "--process-id", "1", cwd=tmp_path / "second", environment=environment)
+    first = Process(*words, cwd=tmp_path / "first", environment=environment)
+    first.wait_for_epoch(run, 3)
+    for one in (first, second):
+        one.process.send_signal(signal.SIGTERM)
+    for one, said in ((first, "is saved at epoch"), (second, f"process 0 keeps {alone.name}")):
+        code, found, err = one.end()
+        assert (code, found["errors"][0]["code"]) == (143, "interrupted"), err
+        assert said in found["errors"][0]["message"]
+        assert "runs resume" in found["errors"][0]["hint"]
+        assert "/tmp/" not in found["errors"][0]["hint"]
+    assert Run(run).status() == "stopped"
 
 
 @pytest.mark.engine

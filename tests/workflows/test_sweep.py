@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -108,6 +109,21 @@ def test_a_failed_cell_is_reported_when_all_others_are_done_and_the_best_has_all
     assert data["cells"][1]["sd"] is None
 
 
+@pytest.mark.parametrize("failing", [[(4, 1)], list(SCORES)])
+def test_where_cells_failed_the_table_of_the_others_is_said_all_the_same(
+    failing, here, sweep_file, built_arithmetic, outcomes
+):
+    outcomes({key: done(value) for key, value in SCORES.items()} | dict.fromkeys(failing, Outcome("failed", error="x")))
+    words = ("sweep", sweep_file, "--data", built_arithmetic)
+    found = here(*words)
+    assert found.code == 1
+    assert f"{len(failing)} of 4 cells of sweep-small failed" in found.err
+    assert "units 4" in found.out
+    assert ("Best: units 2, test.loss 0.3 (standard deviation 0.2828 over 2 seeds)" in found.out) == (len(failing) == 1)
+    assert "all lie in runs/sweep-small" in found.out
+    assert json.loads(here(*words, "--json").out)["data"]["failed"] == len(failing), "with --json it is said once"
+
+
 def test_values_that_are_nearly_the_same_are_points_of_their_own(built_arithmetic, outcomes, tmp_path):
     (tmp_path / "near.toml").write_text(
         'command = "seq2seq train"\nmetric = "test.loss"\nbetter = "lower"\n'
@@ -182,6 +198,31 @@ def test_where_no_cluster_is_that_is_said_at_once(sweep, tmp_path, monkeypatch):
         address = f"127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(RunFailed, match="No Ray cluster at 127"):
             run(sweep, tmp_path / "s", engine="ray", address=address)
+
+
+def test_what_cannot_run_where_it_came_to_is_a_failed_cell_and_no_end_of_the_sweep():
+    """A machine that lacks the file system, or idl: the other cells go on, on the others."""
+    from idlcli.workflows import ray_engine
+
+    class TaskError(Exception):
+        cause = RunFailed("node-2 does not see /shared/runs.")
+
+    def get(reference):
+        raise reference
+
+    ray = SimpleNamespace(get=get, exceptions=SimpleNamespace(RayTaskError=TaskError, RayError=OSError))
+    assert ray_engine._result(ray, TaskError()) == Outcome("failed", error="node-2 does not see /shared/runs")
+    assert ray_engine._result(ray, OSError("its machine is\nlost")) == Outcome("failed", error="its machine is lost")
+
+
+@pytest.mark.parametrize(
+    ("there", "gpus", "missing"),
+    [({"CPU": 2.0}, 0.0, False), ({"CPU": 2.0}, 1.0, True), ({}, 0.0, True), ({"CPU": 1.0, "GPU": 1.0}, 0.5, False)],
+)
+def test_a_cluster_without_room_for_one_training_is_told_of(there, gpus, missing):
+    from idlcli.workflows import ray_engine
+
+    assert ("waiting for machines" in ray_engine._missing(there, gpus)) == missing
 
 
 def wait_for(what, process, seconds=300.0):

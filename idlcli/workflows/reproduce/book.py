@@ -30,7 +30,7 @@ class Rule:
     """When a number of ours counts as better than the report's, as the same, or as another; ``because`` says why.
 
     A difference does not matter up to ``tolerance``, a share ``relative`` of the report's number, or ``root`` times its
-    root, whichever is largest.
+    root, whichever is largest. Two runs may differ by ``chance``, where nothing else is known of them.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Rule:
     tolerance: float = 0.0
     relative: float = 0.0
     root: float = 0.0
+    chance: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

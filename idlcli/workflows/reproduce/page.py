@@ -63,6 +63,7 @@ def _cautions(data: dict[str, Any], book: books.Book, results: Results) -> list[
         notes.append(f"Left out: {', '.join(left)}." if few else f"{len(results)} of {len(book.entries)} entries.")
     failed = [f"{one['name']}: {one['error']}" for one in data["trainings"] if one["status"] != "done"]
     notes += [f"Failed: {clean(one)}" for one in failed]
+    notes += [clean(f"{one['name']}: {said}") for one in data["trainings"] for said in one.get("warnings", [])]
     return [Notes(notes)] if notes else []
 
 

@@ -82,11 +82,11 @@ def _only(table: Mapping[str, Any], keys: set[str], what: str) -> None:
 
 
 def _rule(name: str, table: dict[str, Any]) -> Rule:
-    _only(table, {"because", "better", "tolerance", "relative", "root"}, f"rule {name}")
+    _only(table, {"because", "better", "tolerance", "relative", "root", "chance"}, f"rule {name}")
     if not table.get("because"):
         raise UsageError(f"rule {name} does not say why (`because`).")
     _known(table.get("better", ""), ("higher", "lower", ""), f"rule {name}: better")
-    for key in ("tolerance", "relative", "root"):
+    for key in ("tolerance", "relative", "root", "chance"):
         if not isinstance(table.get(key, 0.0), int | float) or table.get(key, 0.0) < 0:
             raise UsageError(f"rule {name}: {key} must be a number from 0.")
     return Rule(name, **table)
@@ -229,7 +229,7 @@ class _Reader:
 
 def _in_points(rule: Rule, quantity: Quantity, what: str) -> None:
     """Refuse a tolerance, which is in points of per cent, for a number that is not in per cent."""
-    if rule.tolerance and not quantity.unit.startswith("%"):
+    if (rule.tolerance or rule.chance) and not quantity.unit.startswith("%"):
         raise UsageError(f"{what}: rule {rule.name} is in points of per cent.", hint='Give it the unit "%".')
 
 

@@ -123,10 +123,12 @@ def _tell(
     by_plan = {(one.training, one.side, one.seed): outcome for one, outcome in ended}
     trainings = [
         {
-            **_told(book, one, by_plan[one.training, one.side, one.seed], order),
-            **elsewhere.told(one, sets[one.data], shop.readings.get((one.training, one.side, one.seed), {})),
+            **_told(book, one, by_plan[key], order),
+            **elsewhere.told(one, sets[one.data], shop.readings.get(key, {})),
+            "warnings": (runs[key].metrics() or {}).get("warnings", []) if key in runs else [],
         }
         for one in plans
+        for key in [(one.training, one.side, one.seed)]
     ]
     trainings += [dict(one) for one in joined.trainings.values()]
     found: dict[str, Any] = {

@@ -91,6 +91,8 @@ class Shop:
             rows = [row for row in run.log() if name in row]
             if which == "rises":
                 return float(sum(after[name] > before[name] for before, after in itertools.pairwise(rows)))
+            if which == "best":  # the epoch whose weights were kept; where there is none, the last
+                which = str((run.metrics() or {}).get("best_epoch") or which)
             if which.isdecimal():
                 rows = [row for row in rows if row["epoch"] == int(which)]
             return float(rows[0 if which == "first" else -1][name]) if rows else None

@@ -73,8 +73,10 @@ def margin(report: float, found: dict[str, Any], rule: Rule) -> tuple[float, str
     more run may show from the spread over the seeds.
     """
     parts = [(allowance(report, rule), rule.because), (rounding(report), "the report's last digit")]
-    if found["n"] > 1:
-        n, sd = found["n"], found["sd"]
+    n, sd = found["n"], found["sd"]
+    if n == 1:
+        parts.append((rule.chance, rule.because))
+    else:
         parts.append((student(n - 1) * sd * math.sqrt(1 + 1 / n), f"what one more run may show, from {n} seeds"))
     return max(parts, key=lambda part: part[0])
 
@@ -98,9 +100,9 @@ def student(freedom: int) -> float:
 
 
 def gap_between_runs(one: Sequence[float], other: Sequence[float], *, rule: Rule, name: str) -> Gap:
-    """Return the gap of two trainings' means; of one run of either only the rule can say what matters."""
+    """Return the gap of two trainings' means; of one run of either only the rule can say what may be chance."""
     first, second = spread(one), spread(other)
-    chance, n = None, min(len(one), len(other))
+    chance, n = rule.chance or None, min(len(one), len(other))
     if n > 1:
         error = math.sqrt(first["sd"] ** 2 / first["n"] + second["sd"] ** 2 / second["n"])
         chance = student(n - 1) * error
