@@ -11,8 +11,9 @@ MINUTES ?= 10
 PEERS  ?= torch-fidelity==0.4.0 pytorch-fid==0.3.0 efficientnet-lite-pytorch==0.1.0 tqdm
 BIN    := $(VENV)/bin
 
-# `make bench ONLY=help,data-build TURNS=1`: some pairs, fewer turns.
+# `make bench ONLY=help,data-build TURNS=1`: some pairs, fewer turns; AGAIN=1: forget the turns that are kept.
 ONLY   ?=
+AGAIN  ?=
 TURNS  ?= 5
 
 # `make arithmetic MNIST=data/mnist`: also on a set built of all of MNIST's digits (idl data build arithmetic --digits).
@@ -83,7 +84,7 @@ peers: build/peers   ## Hold features and metrics against pytorch-fid, torch-fid
 
 bench: build/peers   ## Against what you would use instead, in turns (hours; goes on where it was killed): docs/benchmarks.md
 	$(BIN)/python -m pip install --quiet --editable '.[jax]'
-	$(BIN)/python benchmarks/bench.py --turns $(TURNS) $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python benchmarks/bench.py --turns $(TURNS) $(if $(ONLY),--only $(ONLY)) $(if $(AGAIN),--again)
 
 arithmetic: $(BIN)/idl   ## Train the recommended models of arithmetic and score them (hours; goes on where it was killed): docs/arithmetic.md
 	$(BIN)/python -m pip install --quiet --editable '.[jax]'

@@ -139,12 +139,21 @@ def conditions(place: Place) -> dict[str, Any]:
     found = importlib.metadata.distributions(path=[*sys.path, str(PEERS)])
     installed = {one.metadata["Name"].lower().replace("_", "-"): one.version for one in found}
     versions = {name: installed[name] for name in PACKAGES if name in installed}
-    revision = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
     return {
         "processor": processor(), "cores": len(os.sched_getaffinity(0)), "threads": place.threads,
-        "python": platform.python_version(), **versions, "idl": revision.stdout.strip(),
+        "python": platform.python_version(), **versions, "idl": revision(),
         "date": datetime.date.today().isoformat(),
     }  # fmt: skip
+
+
+def revision() -> str:
+    """The commit that is measured; "dirty" if its sources have changed since. What benchmarks write does not count."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    changed = git("status", "--porcelain", "--", "idlcli", "benchmarks/*.py", "pyproject.toml")
+    return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
 
 
 def processor() -> str:

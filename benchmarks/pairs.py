@@ -167,18 +167,23 @@ def fid() -> list[Pair]:
     def keeping(place: Place) -> list[str]:
         return peer(place, "--cache", str(place.kept))
 
+    def same(ours: list[dict[str, Any]], peer: list[dict[str, Any]]) -> str:
+        found = [turn["distance"] for turn in (*ours, *peer)]
+        return "" if max(found) - min(found) <= 1e-3 * max(found) else f"distances differ: {min(found)} to {max(found)}"
+
     how = "2,048 cartoons against all faces, EfficientNet-Lite0 at 224x224, both from .npy; whole process"
     return [
         Pair(
             name="eval-fid", what="FID of 2,048 against 6,000 pictures", unit="s", better="lower", target=1 / 1.5,
             ours=Side("`idl eval fid`", lambda p: ["env", f"XDG_CACHE_HOME={p.folder}", *ours(p)], value),
             peer=Side("torch-fidelity with the same network", peer, value), how=f"{how}; nothing kept from before",
+            goal=same,
         ),
         Pair(
             name="eval-fid-cached", what="the same again", unit="s", better="lower", target=1 / 3,
             ours=Side("`idl eval fid`", ours, value, once=ours),
             peer=Side("torch-fidelity with its cache", keeping, value, once=keeping),
-            how=f"{how}; both sides find what they kept from the first time",
+            how=f"{how}; both sides find what they kept from the first time", goal=same,
         ),
     ]  # fmt: skip
 

@@ -17,7 +17,7 @@ KEYS = {"pair", "ours", "peer", "ratio", "better", "target", "met", "conditions"
 @pytest.fixture
 def bench(monkeypatch):
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    for name in ("bench", "page", "sides"):
+    for name in ("bench", "page", "pairs", "sides"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import bench
 
@@ -110,6 +110,41 @@ def test_every_pair_has_a_name_of_its_own_and_is_listed():
     )
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert len(names) == len(set(names)) >= 10
+
+
+def test_two_distances_that_differ_are_no_race(bench):
+    import pairs
+
+    (first, second) = pairs.fid()
+    for pair in (first, second):
+        assert pair.goal([{"distance": 221.8}], [{"distance": 221.81}]) == ""
+        assert "differ" in pair.goal([{"distance": 221.8}], [{"distance": 224.1}])
+
+
+def test_each_pair_is_better_on_the_side_where_its_figure_is(bench):
+    """Seconds are better fewer, rates better more; nobody's target is to be slower."""
+    import pairs
+
+    for pair in pairs.pairs():
+        assert (pair.better == "lower") == (pair.unit == "s"), pair.name
+        assert pair.target <= 1.5 if pair.better == "lower" else pair.target >= 1, pair.name
+
+
+def test_what_a_benchmark_writes_leaves_the_revision_clean(bench, monkeypatch, tmp_path):
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@x"]
+    (tmp_path / "idlcli").mkdir()
+    (tmp_path / "idlcli" / "a.py").write_text("a = 1")
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "results.json").write_text("[]")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    clean = bench.revision()
+    assert clean
+    (tmp_path / "benchmarks" / "results.json").write_text("[1]")
+    assert bench.revision() == clean
+    (tmp_path / "idlcli" / "a.py").write_text("a = 2")
+    assert bench.revision() == f"{clean}-dirty"
 
 
 def test_an_unknown_pair_is_refused():
