@@ -159,3 +159,22 @@ def test_options_of_one_scenario_do_not_fit_another(here, trained_run):
     here(*train, "--mode", "text-image", "--distortion", "1").refused(2, "--distortion")
     here(*train, "--mode", "text-image", "--leak", "0.3").refused(2, "--leak", "leaky_relu")
     here(*train, "--mode", "text-image", "--style-size", "3").refused(2, "--style-size", "columns")
+
+
+def test_multiplication_takes_the_same_commands(idl, here):
+    """Queries with a third sign, in text and in handwriting: built, trained on, examined, answered."""
+    assert idl("data", "build", "arithmetic", "--max", "9", "--ops", "+-*", "--json").data["count"] == 300
+    common = ("--epochs", "1", "--steps-per-epoch", "2", "--jit", "off", "--json")
+    small = ("--architecture", "columns", "--units", "4", "--column-units", "4", "--readout-units", "4", *common)
+    idl("judge", "train", "--name", "judge", "--width", "2", *common)
+    idl("seq2seq", "train", "--name", "reader", "--mode", "text-text", *small)
+    words = ("--mode", "text-image", "--judge", "judge", "--writer-width", "4", "--style-size", "2", *small)
+    idl("seq2seq", "train", "--name", "writer", *words)
+    for run in ("reader", "writer"):
+        errors = here("seq2seq", "eval", run, "--json").data["errors"]
+        kinds = [errors[kind]["n"] for kind in ("addition", "subtraction", "multiplication")]
+        assert min(kinds) > 20, "each sign tests"
+        found = here("seq2seq", "solve", run, "3*4", "--json").data
+        assert (found["query"], found["correct"]) == ("3*4", found["answer"] == "12")
+    assert "*" not in Path(found["image"]).name
+    assert pixels(found["image"]).shape == (28 * 4, 2 * 28 * 4)
