@@ -74,7 +74,7 @@ def sweep(
             gpus=gpus or 0, say=console.note,
         )  # fmt: skip
     except RunFailed as error:
-        if isinstance(error.data, dict) and not console.json:  # some cells failed: what the others reached is a result all the same
+        if isinstance(error.data, dict) and not console.json:  # what the other cells reached is a result all the same
             console.result(Result(error.data, swept_text(error.data)))
         raise
     return Result(result, swept_text(result))
