@@ -369,3 +369,10 @@ def test_a_training_in_a_family_ends_as_one_alone(built_arithmetic, built_faces,
     alone = Run(Path(driver.start(kind="seq2seq", settings=sums, root=tmp_path / "alone", name=None)["run"]))
     for name in ("checkpoints/last.safetensors", "metrics.json", "predictions.csv"):
         assert (together.path / name).read_bytes() == (alone.path / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(("best", "loss"), [(2, 0.7), (None, 0.06)])
+def test_what_training_reached_is_of_the_epoch_whose_weights_were_kept(best, loss, made):
+    """Not of the last one, which may have been a worse one."""
+    data, _ = made("table2-50", metrics={"text-text-50": {"best_epoch": best}})
+    assert by_id(data)["table2-50-train-loss"]["paper"]["mean"] == loss
