@@ -20,7 +20,7 @@ def render(rows: list[dict[str, Any]]) -> str:
         about = row["conditions"]
         lines.append(
             f"| [{about['what']}](#{row['pair']}) | {with_range(row, 'ours')} | {with_range(row, 'peer')} | "
-            f"{row['ratio']:.2f} | {aim(row)} | {verdict(row)} |"
+            f"{row['ratio']:.3f} | {aim(row)} | {verdict(row)} |"
         )
     missed = [row for row in rows if not row["met"]]
     lines += ["", "## What was missed", ""]
@@ -64,7 +64,7 @@ def figure(value: float, unit: str) -> str:
 
 
 def aim(row: dict[str, Any]) -> str:
-    return f"{row['target']:.2f} or {'less' if row['better'] == 'lower' else 'more'}"
+    return f"{row['target']:.3f} or {'less' if row['better'] == 'lower' else 'more'}"
 
 
 def verdict(row: dict[str, Any]) -> str:
@@ -76,6 +76,6 @@ def said(row: dict[str, Any]) -> str:
     about = row["conditions"]
     why = f"; {about['missed']}" if about["missed"] else ""
     return (
-        f"{figure(row['ours'], about['unit'])} against {figure(row['peer'], about['unit'])}, ratio {row['ratio']:.2f}, "
+        f"{figure(row['ours'], about['unit'])} against {figure(row['peer'], about['unit'])}, ratio {row['ratio']:.3f}, "
         f"target {aim(row)}: {verdict(row)}{why}"
     )

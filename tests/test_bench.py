@@ -62,7 +62,7 @@ def test_sides_take_turns_and_the_results_say_how_it_came_out(run, stub, tmp_pat
     assert [turn["value"] for turn in row["conditions"]["turns"]["peer"]] == [8, 8]
     assert row["conditions"]["machine"][0]["threads"] == 1
     page = (tmp_path / "page.md").read_text()
-    assert "| [a stub](#stub) | 2 s (2 to 2) | 8 s (8 to 8) | 0.25 | 0.50 or less | met |" in page
+    assert "| [a stub](#stub) | 2 s (2 to 2) | 8 s (8 to 8) | 0.250 | 0.500 or less | met |" in page
     assert "Nothing." in page
 
 
