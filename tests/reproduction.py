@@ -22,7 +22,7 @@ TAKEN = {
 }  # fmt: skip
 
 
-def metrics_of(seed, *, wrong=100, character=None, carry=0.01, best_epoch=None):
+def metrics_of(seed, *, wrong=100, character=None, carry=0.01, best_epoch=None, warnings=()):
     """What a training on arithmetic measures; characters right by seed 99.0, 99.1, 99.2 per cent."""
     character = 0.99 + seed / 1000 if character is None else character
     side = {"n": 100, "exact": 0.97, "character": character, "loss": 0.03 + seed / 1000}
@@ -35,7 +35,7 @@ def metrics_of(seed, *, wrong=100, character=None, carry=0.01, best_epoch=None):
             "carry_or_borrow_share": 0.4, "off_by_one": {"wrong": 3, "n": wrong, "rate": 0.03},
             "by_miss": {"0, badly written": 0, "1": 30, "2-9": 10, "10": 20, "11-99": 1, "100+": 0, "not a number": 0},
         },
-        "diversity": {"sharpness": 0.8}, "mse": 0.02, "best_epoch": best_epoch,
+        "diversity": {"sharpness": 0.8}, "mse": 0.02, "best_epoch": best_epoch, "warnings": list(warnings),
     }  # fmt: skip
 
 

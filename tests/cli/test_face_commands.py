@@ -134,6 +134,8 @@ def test_a_film_is_for_walks_only(here, face_runs):
 @pytest.mark.parametrize("words", DRAWING, ids=" ".join)
 def test_what_is_no_list_of_seeds_and_no_count_is_exit_2(words, here, face_runs, tmp_path):
     run = face_runs[words[0]]
+    here(*words, run, "--seeds=1,2", "--seed", "0").refused(2, "--seeds")
+    here(*words, run, "--seeds=1,2", "--count", "2").refused(2, "--seeds")
     for seeds in ("x", "3-1", "-1", "1,,2", str(2**32)):
         here(*words, run, f"--seeds={seeds}").refused(2, "--seeds")
     for count in ("0", "-1", "1.5", "100001"):

@@ -135,6 +135,8 @@ def test_other_digits_do_not_test_a_judge_that_was_trained_on_them(runs, here, t
     here("data", "build", "arithmetic", "--max", "9", "--digits", "other", "--test-share", "0.5", "--out", "taught")
     few = ("--width", "2", "--epochs", "1", "--steps-per-epoch", "2", "--jit", "off")
     pupil = here("judge", "train", "--data", "taught", "--name", "pupil", *few, "--json").data
+    doubt = pupil["test"]["digit_interval"]
+    assert doubt["low"] <= pupil["test"]["digit_accuracy"] <= doubt["high"] < doubt["low"] + 0.5
     found = here("seq2seq", "eval", "reader", "--judge", "pupil", "--digits", "other", "--json").data
     assert found["handwriting"]["glyphs"] == found["judge"]["digits"] == pupil["test"]["digits"] < len(new)
     shutil.rmtree("taught")

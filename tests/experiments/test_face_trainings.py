@@ -250,6 +250,8 @@ def test_faces_whose_label_is_not_known_neither_train_nor_test_a_model_that_is_t
         (GanSettings(condition="hair-colour"), None, "hair-color"),
         (GanSettings(condition="x" * 500), None, "no label"),
         (VaeSettings(), 5, "halved 5 times"),
+        (VaeSettings(residual=True), 3, "Give --blocks 1"),
+        (CaeSettings(residual=True), 3, "Give --blocks 1"),
     ],
 )
 def test_what_the_faces_do_not_have_is_a_usage_error(settings, depth, said, built_faces):

@@ -376,3 +376,10 @@ def test_what_training_reached_is_of_the_epoch_whose_weights_were_kept(best, los
     """Not of the last one, which may have been a worse one."""
     data, _ = made("table2-50", metrics={"text-text-50": {"best_epoch": best}})
     assert by_id(data)["table2-50-train-loss"]["paper"]["mean"] == loss
+
+
+def test_what_a_run_warns_of_is_on_the_page(made):
+    data, page = made("gan-d-last", metrics={"gan": {"warnings": ["the generator has collapsed"]}})
+    assert [one["warnings"] for one in data["trainings"] if one["side"] == "paper"] == [["the generator has collapsed"]]
+    for name in ("index.html", "reproduce.md"):
+        assert "gan-paper-s0: the generator has collapsed" in (page / name).read_text()

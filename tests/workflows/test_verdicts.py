@@ -1,9 +1,13 @@
 """One word on a number beside the report's, and on a claim: never more than the runs bear out."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from idlcli.files import read_toml
 from idlcli.workflows.reproduce.book import Rule
 from idlcli.workflows.reproduce.verdicts import (
     Gap,
@@ -159,3 +163,28 @@ def test_a_training_is_not_clearly_other_than_itself(values):
 
 def test_student_s_quantiles_are_those_of_the_tables():
     assert [round(student(freedom), 3) for freedom in (1, 4, 30)] == [12.706, 2.776, 2.042]
+
+
+def test_what_is_known_to_be_chance_counts_where_one_run_cannot_say_and_nowhere_else():
+    rule = Rule("x", "so", "higher", tolerance=3.0, chance=6.0)
+
+    def gap(one, other):
+        return gap_between_runs(one, other, rule=rule, name="b")
+
+    assert of_claim("higher", [gap([40.0], [35.0])]).word == "not judged", "five points may be chance"
+    assert of_claim("higher", [gap([42.0], [35.0])]).word == "agrees"
+    assert of_claim("lower", [gap([42.0], [35.0])]).word == "differs"
+    assert of_claim("not higher", [gap([34.0], [35.0])]).word == "not judged", "a help of five may be hidden"
+    assert of_claim("not higher", [gap([31.0], [35.0])]).word == "agrees"
+    assert of_claim("higher", [gap([40.0, 40.1, 39.9], [35.0, 35.1, 34.9])]).word == "agrees", "three runs each say"
+    assert of_value(35.0, [40.0], rule).word == "agrees"
+    assert of_value(35.0, [40.0, 40.1, 39.9], rule).word == "better"
+
+
+@pytest.mark.parametrize("name", ["rate", "rate-of-half", "rate-of-third"])
+def test_no_errors_at_all_are_better_than_every_rate_of_table_3(name):
+    rates = {"rate": [1.94], "rate-of-half": [1.68, 2.20], "rate-of-third": [1.78, 0.83]}[name]
+    rule = read_toml(Path(str(files("idlcli").joinpath("reproduction/rules.toml"))))[name]
+    for rate in rates:
+        assert of_value(rate, [0.0], Rule(name, **rule)).word == "better"
+        assert of_value(rate, [0.85 * rate], Rule(name, **rule)).word == "agrees"
