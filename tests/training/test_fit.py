@@ -417,6 +417,30 @@ def test_a_signal_saves_the_whole_epoch_and_the_rest_is_the_same(
     same(run, unbroken)
 
 
+@pytest.mark.parametrize("signalled", [True, False])
+def test_who_misses_another_process_after_a_signal_was_stopped_and_else_lost_it(
+    signalled, task_of, unbroken, run_of, monkeypatch
+):
+    """Told to end at once, the first to leave is missed by the others in the step that they are in."""
+    from idlcli.training import devices
+
+    def evaluate(done: int) -> dict[str, float]:
+        if done == 3:
+            if signalled:
+                os.kill(os.getpid(), signal.SIGTERM)
+            raise Broken("connection closed by peer")
+        return {}
+
+    monkeypatch.setattr(devices.Alone, "lost", lambda self, error: RunFailed("lost"))
+    run = run_of("missed")
+    with pytest.raises(Interrupted if signalled else RunFailed) as caught:
+        fit(task_of(evaluate=evaluate), run)
+    assert caught.value.exit_code == (143 if signalled else 1)
+    monkeypatch.undo()
+    fit(task_of(), run)
+    same(run, unbroken)
+
+
 def test_a_second_signal_does_not_wait_for_the_epoch(task_of, unbroken, run_of, monkeypatch):
     from idlcli.training import fit as module
 
