@@ -54,7 +54,8 @@ def curves() -> list[Curve]:
         Curve(
             "build", "draw and build cartoons", "faces", FACES,
             lambda n, out: ["data", "build", "faces", "--count", n, "--out", faces_of(n), "--overwrite"],
-            why="linear, memory flat: each face is drawn and written by itself, on all cores (memory is that of the larger process)",
+            why="linear, memory flat: each face is drawn and written by itself, on all cores (memory is that of the "
+            "larger process)",
         ),
         Curve(
             "vae", "an epoch of a small VAE", "faces", FACES, vae, seconds=second_epoch,
