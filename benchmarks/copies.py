@@ -15,7 +15,7 @@ from landing import ROOT, inserted, land
 
 from idlcli.cli.eval import feature_cache
 from idlcli.evaluation.copying import Copying, copying
-from idlcli.evaluation.statistics import FeatureCache
+from idlcli.evaluation.feature_cache import FeatureCache
 from idlcli.experiments import open as opening
 from idlcli.experiments.evaluate import Conditions, extractor_for, measure
 

@@ -70,7 +70,7 @@ def agreement() -> bool:
     samples, reference = features(1, 2500, 256, shift=0.05), features(2, 3000, 256)
     tensors = torch.from_numpy(samples), torch.from_numpy(reference)
     moments = [(rows.mean(axis=0), np.cov(rows, rowvar=False)) for rows in (samples, reference)]
-    fid = frechet.frechet_distance_of_features(samples=samples, reference=reference)
+    fid = frechet.frechet_interval(samples=samples, reference=reference).value
     kid = kernel.kernel_distance(samples=samples, reference=reference)
     scores = manifold.manifold_scores(samples=samples, reference=reference)
     their_fid = fid_statistics_to_metric(*(fid_features_to_statistics(rows) for rows in tensors), verbose=False)
@@ -97,18 +97,19 @@ def agreement() -> bool:
 
 
 def frechet_step(*, d: int, rounds: int) -> bool:
-    """Time statistics -> distance against the textbook's scipy.linalg.sqrtm of the product, in turns."""
+    """Time Gaussians -> distance and its interval against the textbook's scipy.linalg.sqrtm, in turns."""
     import numpy as np
     from scipy import linalg
 
     from idlcli.evaluation import frechet
 
-    first, second = (
-        frechet.feature_statistics(features=features(seed, 3 * d, d, shift=shift))
-        for seed, shift in ((3, 0.05), (4, 0.0))
-    )
-    a, b = first.covariance, second.covariance
-    shift = first.mean - second.mean
+    rows = [features(seed, 3 * d, d, shift=shift) for seed, shift in ((3, 0.05), (4, 0.0))]
+    fitted = frechet.fit_gaussian(features=rows[0]), frechet.fit_gaussian(features=rows[1])
+    a, b = (np.cov(each, rowvar=False) for each in rows)
+    shift = rows[0].mean(axis=0) - rows[1].mean(axis=0)
+
+    def by_factors() -> float:
+        return frechet.frechet_interval(samples=rows[0], reference=rows[1], fitted=fitted).value
 
     def by_sqrtm() -> float:
         root = linalg.sqrtm(a @ b)
@@ -116,7 +117,7 @@ def frechet_step(*, d: int, rounds: int) -> bool:
 
     ours, theirs = [], []
     for _ in range(rounds):
-        ours.append(timed(lambda: frechet.frechet_distance(samples=first, reference=second)))
+        ours.append(timed(by_factors))
         theirs.append(timed(by_sqrtm))
     difference = abs(ours[0][0] - theirs[0][0]) / theirs[0][0]
     print(f"Frechet step, {d} features, {rounds} rounds in turns: relative difference {difference:.1e}")

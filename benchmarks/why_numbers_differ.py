@@ -24,12 +24,9 @@ from PIL import Image  # noqa: E402
 
 from idlcli.data import pictures, sources  # noqa: E402
 from idlcli.evaluation import features as registry  # noqa: E402
-from idlcli.evaluation.frechet import (  # noqa: E402
-    frechet_distance_of_features,
-    frechet_interval,
-)
+from idlcli.evaluation.feature_cache import FeatureCache  # noqa: E402
+from idlcli.evaluation.frechet import frechet_interval  # noqa: E402
 from idlcli.evaluation.kernel import kernel_distance  # noqa: E402
-from idlcli.evaluation.statistics import FeatureCache  # noqa: E402
 from idlcli.experiments.open import Opened, open_path  # noqa: E402
 
 RESAMPLING = {"hamming (idl)": 5, "box": 4, "lanczos": 1, "bicubic": 3, "bilinear": 2, "nearest": 0}
@@ -82,6 +79,10 @@ def read(path: Path) -> Iterator[Image.Image]:
             yield Image.fromarray(pictures.decode(content=content, size=size, name=name).pixels)
 
 
+def distance(a: np.ndarray, b: np.ndarray) -> float:
+    return frechet_interval(samples=a, reference=b).value
+
+
 def fid(a: np.ndarray, b: np.ndarray) -> str:
     found = frechet_interval(samples=a, reference=b)
     return f"{found.value:.4g} ({found.low:.4g} .. {found.high:.4g})"
@@ -115,7 +116,7 @@ def size(m: Measure) -> Iterator[str]:
             order = generator.permutation(len(faces))
             a, b, c = faces[order[:n]], faces[order[n : 2 * n]], other[order[:n]]
             for column, values in enumerate(((a, b), (a, c))):
-                rows[2 * column].append(frechet_distance_of_features(samples=values[0], reference=values[1]))
+                rows[2 * column].append(distance(*values))
                 found = kernel_distance(samples=values[0], reference=values[1], subset_size=min(1000, n))
                 rows[2 * column + 1].append(1000 * found.mean)
         said = [f"{np.mean(v):.2f} ± {np.std(v, ddof=1):.2f}" for v in rows]
@@ -123,7 +124,7 @@ def size(m: Measure) -> Iterator[str]:
 
 
 def both(what: str, found: np.ndarray, same: np.ndarray, rest: np.ndarray) -> str:
-    return f"| {what} | {frechet_distance_of_features(samples=found, reference=same):.2f} | {fid(found, rest)} |"
+    return f"| {what} | {distance(found, same):.2f} | {fid(found, rest)} |"
 
 
 def resize(m: Measure) -> Iterator[str]:
@@ -155,7 +156,7 @@ def split(m: Measure) -> Iterator[str]:
     yield "| samples | n | against the training half | against the held-out half |\n|---|---|---|---|"
     n = len(train) // 2
     for what, rows in (("copies of training pictures", train[:n]), ("pictures of the held-out half", held_out[:n])):
-        found = [frechet_distance_of_features(samples=base[rows], reference=base[half]) for half in (train, held_out)]
+        found = [distance(base[rows], base[half]) for half in (train, held_out)]
         yield f"| {what} | {n:,} | {found[0]:.2f} | {found[1]:.2f} |"
 
 
@@ -164,7 +165,7 @@ def precision(m: Measure) -> Iterator[str]:
 
     half, rest = m.halves
     a, b = m.of(m.faces)[half], m.of(m.faces)[rest]
-    exact = frechet_distance_of_features(samples=a, reference=b)
+    exact = distance(a, b)
     yield f"| computed | FID of two halves |\n|---|---|\n| idl: float64, no matrix root | {exact:.9f} |"
     for kind in (np.float64, np.float32):
         x, y = np.asarray(a, kind), np.asarray(b, kind)
@@ -178,15 +179,15 @@ def precision(m: Measure) -> Iterator[str]:
     root = linalg.sqrtm(first @ second)
     shift = few.mean(0) - other.mean(0)
     value = shift @ shift + np.trace(first) + np.trace(second) - 2 * np.trace(root)
-    yield f"| 600 a side, idl | {frechet_distance_of_features(samples=few, reference=other):.9f} |"
+    yield f"| 600 a side, idl | {distance(few, other):.9f} |"
     yield f"| 600 a side, scipy's sqrtm | {value:.6f} |"
     for kind in (np.float16, "bfloat16"):
         x, y = (rounded(values, kind) for values in (a, b))
         said = kind if isinstance(kind, str) else kind.__name__
-        yield f"| features rounded to {said} | {frechet_distance_of_features(samples=x, reference=y):.9f} |"
+        yield f"| features rounded to {said} | {distance(x, y):.9f} |"
     shift = np.random.default_rng(0).uniform(-0.5, 0.5, m.faces[half].shape)
     found = m.lite0.extract(np.clip((m.faces[half] + shift) / 255, 0, 1), None)
-    value = frechet_distance_of_features(samples=found, reference=b)
+    value = distance(found, b)
     yield f"| pixels as floats that 8 bits would round | {value:.9f} |"
 
 
@@ -231,7 +232,7 @@ def features(m: Measure) -> Iterator[str]:
     yield f"| features of {count} faces and {count} other faces | numbers | FID |\n|---|---|---|"
     for what, extract in rows:
         a, b = (extract(images) for images in pair)
-        yield f"| {what} | {a.shape[1]:,} | {frechet_distance_of_features(samples=a, reference=b):,.6g} |"
+        yield f"| {what} | {a.shape[1]:,} | {distance(a, b):,.6g} |"
 
 
 def bring_all(bring: Callable[..., np.ndarray], images: np.ndarray, side: int) -> np.ndarray:

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 Work = Callable[..., Result]
 Batch = list[tuple[Any, ...]]
 
-TOGETHER = 8
+TOGETHER = 16
 """Arguments that are handed over at once: one by one, that costs as much as a small picture."""
 WORTH = 0.5
 """Seconds that this process would need for what is left, from which helpers are started; one is ready after 0.3."""

@@ -9,9 +9,9 @@ import numpy as np
 
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation.copying import copying
+from idlcli.evaluation.feature_cache import FeatureCache
 from idlcli.evaluation.features import Progress
 from idlcli.evaluation.manifold import nearest_neighbours
-from idlcli.evaluation.statistics import FeatureCache
 from idlcli.experiments import open as opening
 from idlcli.experiments import own_data
 from idlcli.experiments.evaluate import Conditions, extractor_for, measure

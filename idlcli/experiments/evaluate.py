@@ -1,6 +1,7 @@
 """Two sets of pictures or features -> a distance with its conditions: what `idl eval fid|kid|prdc` return."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation import features, frechet, kernel, manifold
+from idlcli.evaluation.feature_cache import FeatureCache
 from idlcli.evaluation.features import Extractor, Kind, Progress
-from idlcli.evaluation.statistics import FeatureCache
 from idlcli.experiments import open as opening
 from idlcli.experiments.open import Opened
 from idlcli.runs import Run
@@ -48,11 +49,11 @@ class Conditions:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """A set's features (N, D), and whether they were kept from an earlier command."""
+    """A set's features (N, D), whether they were kept from an earlier command, and what gives their Gaussian."""
 
-    opened: Opened
     features: NDArray[Any]
     cached: bool
+    gaussian: Callable[[], frechet.Gaussian]
 
 
 def compare(
@@ -70,7 +71,7 @@ def compare(
         measure(side, extractor, cache, progress and progress(str(side.about["path"]))) for side in (first, second)
     ]
     try:
-        found = METRICS[metric](sides[0].features, sides[1].features, conditions)
+        found = METRICS[metric](*sides)
     except ValueError as error:  # what the metrics say of features that they cannot use
         raise DataError(f"Cannot compare {a[:60]} with {b[:60]}: {error}") from error
     return {
@@ -141,35 +142,36 @@ def extractor_for(conditions: Conditions, kinds: Iterable[Kind]) -> Extractor:
 
 def measure(side: Opened, extractor: Extractor, cache: FeatureCache, progress: Progress | None = None) -> Measured:
     """Return the features of one side; those of real pictures are kept."""
-    if not side.real:
-        return Measured(side, extractor.extract(side.array, progress), False)
-    found, cached = cache.features(extractor=extractor, array=side.array, sha256=side.sha256, progress=progress)
-    return Measured(side, found, cached)
+    kept, sha256 = (cache, side.sha256) if side.real else (FeatureCache(None), "")
+    found, cached = kept.features(extractor=extractor, array=side.array, sha256=sha256, progress=progress)
+    gaussian = functools.partial(kept.gaussian, extractor=extractor, features=found, sha256=sha256)
+    return Measured(found, cached, gaussian)
 
 
-def _fid(a: NDArray[Any], b: NDArray[Any], conditions: Conditions) -> dict[str, Any]:
-    found = frechet.frechet_interval(samples=a, reference=b)
+def _fid(a: Measured, b: Measured) -> dict[str, Any]:
+    samples, reference = frechet.check_pair(samples=a.features, reference=b.features, minimum=2)
+    found = frechet.frechet_interval(samples=samples, reference=reference, fitted=(a.gaussian(), b.gaussian()))
     return {"value": found.value, "interval": [found.low, found.high], "confidence": found.confidence}
 
 
-def _kid(a: NDArray[Any], b: NDArray[Any], conditions: Conditions) -> dict[str, Any]:
-    size = min(KID_SUBSET_SIZE, len(a), len(b))
-    found = kernel.kernel_distance(samples=a, reference=b, subsets=KID_SUBSETS, subset_size=size)
+def _kid(a: Measured, b: Measured) -> dict[str, Any]:
+    size = min(KID_SUBSET_SIZE, len(a.features), len(b.features))
+    found = kernel.kernel_distance(samples=a.features, reference=b.features, subsets=KID_SUBSETS, subset_size=size)
     # Of the drawing of the rows, and of the drawing of subsets from them.
-    error = float(np.hypot(kernel.kernel_standard_error(samples=a, reference=b), found.std / found.subsets**0.5))
+    of_rows = kernel.kernel_standard_error(samples=a.features, reference=b.features)
+    error = float(np.hypot(of_rows, found.std / found.subsets**0.5))
     return {
         "value": found.mean, "std": found.std, "interval": [found.mean - 1.96 * error, found.mean + 1.96 * error],
         "confidence": 0.95, "subsets": found.subsets, "subset_size": found.subset_size,
     }  # fmt: skip
 
 
-def _prdc(a: NDArray[Any], b: NDArray[Any], conditions: Conditions) -> dict[str, Any]:
-    return {**dataclasses.asdict(manifold.manifold_scores(samples=a, reference=b, **NEIGHBOURS)), **NEIGHBOURS}
+def _prdc(a: Measured, b: Measured) -> dict[str, Any]:
+    found = manifold.manifold_scores(samples=a.features, reference=b.features, **NEIGHBOURS)
+    return {**dataclasses.asdict(found), **NEIGHBOURS}
 
 
-METRICS: dict[str, Callable[[NDArray[Any], NDArray[Any], Conditions], dict[str, Any]]] = {
-    "fid": _fid, "kid": _kid, "prdc": _prdc,
-}  # fmt: skip
+METRICS: dict[str, Callable[[Measured, Measured], dict[str, Any]]] = {"fid": _fid, "kid": _kid, "prdc": _prdc}
 
 
 def _warnings(metric: str, a: Opened, b: Opened) -> list[str]:

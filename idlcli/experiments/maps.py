@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from idlcli.data.labels import Column
 from idlcli.errors import DataError, UsageError
+from idlcli.evaluation.feature_cache import FeatureCache
 from idlcli.evaluation.features import Progress
 from idlcli.evaluation.likeness import Likeness, neighbour_likeness, same_label
-from idlcli.evaluation.statistics import FeatureCache
 from idlcli.experiments import open as opening
 from idlcli.experiments.evaluate import Conditions, extractor_for, measure, open_real
 from idlcli.experiments.open import Opened

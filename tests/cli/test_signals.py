@@ -51,13 +51,13 @@ def test_a_signal_while_something_is_read_ends_the_command(words, module, name, 
 def test_a_signal_while_kept_features_are_read_is_no_reason_to_compute_them_again(signalled, tmp_path):
     from idlcli.cli.app import _on_sigterm
     from idlcli.errors import Interrupted
-    from idlcli.evaluation import statistics
+    from idlcli.evaluation import feature_cache
 
     before = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
         signalled(np, "load")
         with pytest.raises(Interrupted):
-            statistics._read(tmp_path / "x.npy", rows=1)
+            feature_cache._read(tmp_path / "x.npy")
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from idlcli.errors import DataError, UsageError
-from idlcli.evaluation import features, statistics
+from idlcli.evaluation import feature_cache, features
+from idlcli.evaluation.feature_cache import FeatureCache
 from idlcli.evaluation.features import NONE, Extractor, choose, network
-from idlcli.evaluation.statistics import FeatureCache
+from idlcli.evaluation.frechet import fit_gaussian
 from idlcli.models.feature_weights import NETWORKS, find_weights
 
 
@@ -134,6 +135,35 @@ def test_a_place_that_cannot_be_written_costs_nothing_but_time(tmp_path):
     assert (tmp_path / "file").read_text() == ""
 
 
+def test_a_gaussian_is_kept_and_is_the_same(tmp_path, monkeypatch):
+    rows = np.random.default_rng(1).normal(size=(60, 5)).astype(np.float32)
+    rows[:, 2] = 0.5
+    counting, cache = Counting(), FeatureCache(tmp_path)
+
+    def take(sha256="x", features=rows):
+        return cache.gaussian(extractor=counting.extractor, features=features, sha256=sha256)
+
+    expected = fit_gaussian(features=rows)
+    first = take()
+    monkeypatch.setattr(feature_cache, "fit_gaussian", None)
+    again = take()
+    for found in (first, again):
+        assert found.n == 60
+        np.testing.assert_array_equal(found.mean, expected.mean)
+        np.testing.assert_array_equal(found.factor, expected.factor)
+    with pytest.raises(TypeError):
+        take(sha256="y")
+    with pytest.raises(TypeError):  # of another width: not these
+        take(features=rows[:, :4])
+
+
+def test_a_gaussian_of_few_rows_is_not_kept_nor_one_of_features_that_were_given(tmp_path):
+    rows = np.random.default_rng(1).normal(size=(60, 5))
+    for extractor, given in ((Counting().extractor, rows[:5]), (NONE, rows)):
+        assert FeatureCache(tmp_path).gaussian(extractor=extractor, features=given, sha256="x").n == len(given)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_features_that_are_given_are_not_kept(tmp_path):
     array = np.ones((4, 2))
     found, kept = FeatureCache(tmp_path).features(extractor=NONE, array=array, sha256="x")
@@ -144,7 +174,7 @@ def test_features_that_are_given_are_not_kept(tmp_path):
 
 def test_what_was_not_used_for_longest_goes_first(tmp_path, monkeypatch):
     counting, cache = Counting(), FeatureCache(tmp_path)
-    monkeypatch.setattr(statistics, "LIMIT_BYTES", 500)  # two files of 200 bytes
+    monkeypatch.setattr(feature_cache, "LIMIT_BYTES", 500)  # two files of 200 bytes
     for age, sha256 in enumerate("abc"):
         before = set(tmp_path.iterdir())
         cache.features(extractor=counting.extractor, array=IMAGES, sha256=sha256)

@@ -7,16 +7,7 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 from idlcli.evaluation import frechet
-from idlcli.evaluation.frechet import (
-    FeatureStatistics,
-    check_features,
-    feature_statistics,
-    frechet_distance,
-    frechet_distance_of_features,
-    frechet_interval,
-    merge_statistics,
-    statistics_of_batches,
-)
+from idlcli.evaluation.frechet import check_features, fit_gaussian, frechet_interval
 
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=25, deadline=None)
@@ -29,8 +20,17 @@ def features(seed: int, n: int, d: int, shift: float = 0.0) -> np.ndarray:
     return np.maximum(random.normal(size=(n, d)) @ mix * (1 + shift) + 0.3 + shift, 0)
 
 
-def statistics_from(mean: np.ndarray, covariance: np.ndarray, n: int = 10_000) -> FeatureStatistics:
-    return FeatureStatistics(n, np.asarray(mean, float), np.asarray(covariance, float) * (n - 1))
+def rows_of(mean: list[float] | np.ndarray, covariance: list[list[float]] | np.ndarray, n: int = 200) -> np.ndarray:
+    """Rows that have just this mean and this covariance."""
+    rows = np.random.default_rng(5).normal(size=(n, len(mean)))
+    rows -= rows.mean(0)
+    white = linalg.solve_triangular(np.linalg.cholesky(rows.T @ rows / (n - 1)), rows.T, lower=True)
+    return (linalg.sqrtm(np.asarray(covariance, float)).real @ white).T + mean
+
+
+def covariance(rows: np.ndarray) -> np.ndarray:
+    factor = fit_gaussian(features=rows).factor
+    return factor.T @ factor
 
 
 def by_sqrtm(first: np.ndarray, second: np.ndarray) -> float:
@@ -48,14 +48,14 @@ def by_nuclear_norm(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def distance(first: np.ndarray, second: np.ndarray) -> float:
-    return frechet_distance_of_features(samples=first, reference=second)
+    return frechet_interval(samples=first, reference=second).value
 
 
 # -- closed forms --
 
 
 def test_one_dimension_is_the_difference_of_means_and_of_deviations():
-    value = frechet_distance(samples=statistics_from([1.0], [[4.0]]), reference=statistics_from([3.0], [[25.0]]))
+    value = distance(rows_of([1.0], [[4.0]]), rows_of([3.0], [[25.0]]))
     assert value == pytest.approx((1 - 3) ** 2 + (2 - 5) ** 2, rel=1e-12)
 
 
@@ -64,9 +64,7 @@ def test_commuting_covariances_have_the_closed_form():
     turn = np.linalg.qr(random.normal(size=(20, 20)))[0]
     a, b = random.uniform(0.1, 4, 20), random.uniform(0.1, 4, 20)
     means = random.normal(size=(2, 20))
-    value = frechet_distance(
-        samples=statistics_from(means[0], turn * a @ turn.T), reference=statistics_from(means[1], turn * b @ turn.T)
-    )
+    value = distance(rows_of(means[0], turn * a @ turn.T), rows_of(means[1], turn * b @ turn.T))
     assert value == pytest.approx(
         np.sum((means[0] - means[1]) ** 2) + np.sum((np.sqrt(a) - np.sqrt(b)) ** 2), rel=1e-11
     )
@@ -81,7 +79,7 @@ def test_two_point_clouds_in_the_plane_by_the_two_by_two_trace_formula():
     # tr (A B)^(1/2) = sqrt(tr AB + 2 sqrt(det AB)) for 2 x 2.
     a, b = np.array([[2.0, 0.7], [0.7, 1.0]]), np.array([[1.0, -0.4], [-0.4, 3.0]])
     root = np.sqrt(np.trace(a @ b) + 2 * np.sqrt(np.linalg.det(a @ b)))
-    value = frechet_distance(samples=statistics_from([0, 0], a), reference=statistics_from([0, 0], b))
+    value = distance(rows_of([0, 0], a), rows_of([0, 0], b))
     assert value == pytest.approx(np.trace(a) + np.trace(b) - 2 * root, rel=1e-12)
 
 
@@ -101,13 +99,6 @@ def test_fewer_rows_than_features_equals_the_nuclear_norm(n, m):
     assert distance(x, y) == pytest.approx(by_nuclear_norm(x, y), rel=1e-9)
 
 
-@pytest.mark.parametrize(("n", "m"), [(10, 400), (400, 10), (10, 25), (41, 400)])
-def test_statistics_of_few_rows_give_the_same_as_the_rows(n, m):
-    x, y = features(5, n, 40, 0.2), features(6, m, 40)
-    value = frechet_distance(samples=feature_statistics(features=x), reference=feature_statistics(features=y))
-    assert value == pytest.approx(by_nuclear_norm(x, y), rel=1e-9)
-
-
 @pytest.mark.parametrize("spoil", ["constant", "copied", "nearly copied", "constant and shifted"])
 def test_singular_covariances_of_many_rows_are_still_exact(spoil):
     x, y = features(8, 300, 20, 0.3), features(9, 300, 20)
@@ -121,25 +112,44 @@ def test_singular_covariances_of_many_rows_are_still_exact(spoil):
     assert distance(x, y) == pytest.approx(by_nuclear_norm(x, y), rel=1e-10)
 
 
+def no_slow_form(monkeypatch):
+    def svd(*args, **kwargs):
+        raise AssertionError("the slow form")
+
+    monkeypatch.setattr(np.linalg, "svd", svd)
+
+
 def test_constant_features_do_not_cost_the_fast_form(monkeypatch):
     x, y = features(8, 300, 20, 0.3), features(9, 300, 20)
-    x[:, 4], y[:, 9] = 0.1, 1 / 3
+    x[:, 4] = 0.1
     assert x[:, 4].mean() != 0.1  # a rounded mean must not pass for spread
-    assert not feature_statistics(features=x).scatter[4].any()
+    assert fit_gaussian(features=x).factor.shape == (19, 20)
     expected = by_nuclear_norm(x, y)
-    monkeypatch.delattr(frechet, "_nuclear_norm")
+    no_slow_form(monkeypatch)
     assert distance(x, y) == pytest.approx(expected, rel=1e-10)
+    assert distance(y, x) == pytest.approx(expected, rel=1e-10)
 
 
-def test_the_fast_form_is_refused_only_where_it_would_lose_digits():
-    well = np.cov(features(8, 300, 20), rowvar=False)
-    ill = np.diag(10.0 ** -np.arange(20))
-    assert frechet._trace_of_root(well, well, 2 * np.trace(well)) == pytest.approx(np.trace(well), rel=1e-12)
-    assert frechet._trace_of_root(ill, ill, 2 * np.trace(ill)) is None
-    assert (
-        frechet_distance(samples=statistics_from(np.zeros(20), ill), reference=statistics_from(np.zeros(20), ill))
-        < 1e-12
-    )
+def test_the_fast_form_is_refused_only_where_it_would_lose_digits(monkeypatch):
+    well, ill = features(8, 300, 20), features(9, 300, 12) * 10.0 ** -np.arange(12)
+    assert distance(ill, ill) < 1e-12
+    no_slow_form(monkeypatch)
+    assert distance(well, well) < 1e-12
+    with pytest.raises(AssertionError, match="the slow form"):
+        distance(ill, ill)
+
+
+def test_both_forms_decompose_alike(monkeypatch):
+    x, y = features(8, 300, 20, 0.3), features(9, 250, 20)
+    x[:, 4] = 0.1
+    pairs = [(fit_gaussian(features=a), fit_gaussian(features=b)) for a, b in ((x, y), (y, x))]
+    fast = [frechet._decomposed(*pair) for pair in pairs]
+    monkeypatch.setattr(np.linalg, "eigh", lambda square: (np.zeros(len(square)), np.eye(len(square))))
+    monkeypatch.setattr(frechet, "_trace", lambda gaussian: -1.0)
+    for pair, (left, singular, right) in zip(pairs, fast, strict=True):
+        slow = frechet._decomposed(*pair)
+        np.testing.assert_allclose(singular, slow[1], rtol=1e-8)
+        np.testing.assert_allclose((left * singular) @ right.T, (slow[0] * slow[1]) @ slow[2].T, atol=1e-10)
 
 
 # -- laws --
@@ -178,47 +188,47 @@ def test_all_constant_features_leave_the_distance_of_the_means():
     assert distance(x, features(1, 50, 3)) == pytest.approx(by_nuclear_norm(x, features(1, 50, 3)), rel=1e-12)
 
 
-# -- statistics --
+# -- the Gaussian --
 
 
-def test_statistics_are_numpys_mean_and_covariance():
-    x = features(11, 333, 9).astype(np.float32)
-    statistics = feature_statistics(features=x)
-    assert statistics.n == 333
-    np.testing.assert_allclose(statistics.mean, x.astype(float).mean(0), rtol=1e-12)
-    np.testing.assert_allclose(statistics.covariance, np.cov(x.astype(float), rowvar=False), rtol=1e-10, atol=1e-14)
+@pytest.mark.parametrize("n", [333, 9, 5])
+def test_the_gaussian_is_numpys_mean_and_covariance(n):
+    x = features(11, n, 9).astype(np.float32)
+    found = fit_gaussian(features=x)
+    assert found.n == n
+    assert len(found.factor) <= min(n, 9)
+    np.testing.assert_allclose(found.mean, x.astype(float).mean(0), rtol=1e-12)
+    np.testing.assert_allclose(covariance(x), np.cov(x.astype(float), rowvar=False), rtol=1e-10, atol=1e-14)
 
 
-@quick
-@given(seed=seeds, cuts=st.lists(st.integers(0, 200), max_size=12), offset=st.sampled_from([0.0, 1e5]))
-def test_streaming_in_any_batches_equals_all_at_once(seed, cuts, offset):
-    x = features(seed, 200, 6) + offset
-    whole = feature_statistics(features=x)
-    streamed = statistics_of_batches(batches=iter(np.split(x, sorted(cuts))))
-    assert streamed.n == whole.n
-    np.testing.assert_allclose(streamed.mean, whole.mean, rtol=1e-13)
-    np.testing.assert_allclose(streamed.scatter, whole.scatter, rtol=1e-8, atol=1e-8)
-    np.testing.assert_array_equal(streamed.scatter, streamed.scatter.T)
-
-
-def test_blocks_inside_one_array_change_nothing(monkeypatch):
-    x = features(12, 100, 6)
-    whole = feature_statistics(features=x)
+@pytest.mark.parametrize("offset", [0.0, 1e5])
+def test_blocks_inside_one_array_change_nothing(monkeypatch, offset):
+    x = features(12, 100, 6) + offset
+    whole, found = covariance(x), frechet_interval(samples=x, reference=x[:60])
     monkeypatch.setattr(frechet, "ROWS_AT_ONCE", 7)
-    np.testing.assert_allclose(feature_statistics(features=x).scatter, whole.scatter, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(covariance(x), whole, rtol=1e-8, atol=1e-12)
+    again = frechet_interval(samples=x, reference=x[:60])
+    assert (again.value, again.standard_error) == pytest.approx((found.value, found.standard_error), rel=1e-6)
 
 
-def test_merging_is_the_statistics_of_the_rows_together():
-    x, y = features(13, 1, 6), features(14, 50, 6, 0.5)
-    merged = merge_statistics(first=feature_statistics(features=x), second=feature_statistics(features=y))
-    np.testing.assert_allclose(merged.covariance, np.cov(np.vstack([x, y]), rowvar=False), rtol=1e-10, atol=1e-13)
+def test_the_rows_themselves_are_not_touched():
+    x, y = features(12, 100, 6), features(13, 100, 6)
+    before = x.copy(), y.copy()
+    frechet_interval(samples=x, reference=y)
+    np.testing.assert_array_equal((x, y), before)
 
 
 def test_float16_and_integer_features_are_summed_in_float64():
     x = (np.arange(6000).reshape(2000, 3) % 251).astype(np.uint8)
     expected = np.cov(x.astype(float), rowvar=False)
     for kind in (np.uint8, np.float16):
-        np.testing.assert_allclose(feature_statistics(features=x.astype(kind)).covariance, expected, rtol=1e-9)
+        np.testing.assert_allclose(covariance(x.astype(kind)), expected, rtol=1e-9)
+
+
+def test_known_gaussians_give_the_same():
+    x, y = features(12, 100, 6, 0.2), features(13, 90, 6)
+    known = fit_gaussian(features=x), fit_gaussian(features=y)
+    assert frechet_interval(samples=x, reference=y, fitted=known) == frechet_interval(samples=x, reference=y)
 
 
 # -- the interval --
@@ -282,7 +292,7 @@ def test_one_value_that_is_no_feature_is_found(value):
     x = np.zeros((40, 3))
     x[31, 2] = value
     with pytest.raises(ValueError, match="in 1 of 40 rows; the first are rows 31"):
-        feature_statistics(features=x)
+        fit_gaussian(features=x)
 
 
 def test_non_finite_features_are_named_and_counted():
@@ -290,8 +300,6 @@ def test_non_finite_features_are_named_and_counted():
     x[[3, 7, 9], [0, 1, 2]] = np.nan, np.inf, 1e200
     with pytest.raises(ValueError, match=r"^reference .* in 3 of 50 rows; the first are rows 3, 7, 9$"):
         distance(features(1, 50, 4), x)
-    with pytest.raises(ValueError, match=r"batch 1.* in 1 of 2 rows"):
-        statistics_of_batches(batches=[x[:3], x[2:4]])
 
 
 @pytest.mark.parametrize(
@@ -313,24 +321,6 @@ def test_arrays_without_a_distance_are_refused(bad, message):
         distance(bad, features(1, 10, 4))
     with pytest.raises(ValueError, match=message):
         distance(features(1, 10, 4), bad)
-
-
-def test_statistics_that_cannot_be_are_refused():
-    one, other = feature_statistics(features=np.ones((1, 3))), feature_statistics(features=np.ones((2, 2)))
-    with pytest.raises(ValueError, match="at least 2 rows"):
-        frechet_distance(samples=one, reference=one)
-    with pytest.raises(ValueError, match="differ in width"):
-        merge_statistics(first=one, second=other)
-    with pytest.raises(ValueError, match="differ in width"):
-        frechet_distance(samples=other, reference=one)
-    with pytest.raises(ValueError, match="no rows"):
-        statistics_of_batches(batches=[])
-    with pytest.raises(ValueError, match="differ in width"):
-        statistics_of_batches(batches=[np.ones((2, 3)), np.ones((2, 4))])
-    with pytest.raises(ValueError, match="mean"):
-        FeatureStatistics(3, np.zeros(3), np.zeros((3, 2)))
-    with pytest.raises(ValueError, match="all finite"):
-        FeatureStatistics(3, np.array([np.nan]), np.zeros((1, 1)))
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, -0.5, float("nan")])
