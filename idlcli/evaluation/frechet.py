@@ -95,6 +95,23 @@ def fit_gaussian(*, features: NDArray[Any]) -> Gaussian:
     return Gaussian(n, mean, _factor(scatter / (n - 1)))
 
 
+def frechet_distance(*, samples: Gaussian, reference: Gaussian) -> float:
+    """Squared Frechet distance of two Gaussians, without an interval: in a quarter of the time.
+
+    Raises ValueError if they differ in width.
+    """
+    if samples.mean.shape != reference.mean.shape:
+        raise ValueError(f"Gaussians differ in width. Received: {samples.mean.size} and {reference.mean.size}")
+    product = samples.factor @ reference.factor.T
+    singular: NDArray[Any] | None = None
+    if min(samples.n, reference.n) > samples.mean.size:
+        wide = product.T if len(product) > product.shape[1] else product
+        singular = _roots(np.linalg.eigvalsh(wide @ wide.T), samples, reference)
+    if singular is None:
+        singular = np.linalg.svd(product, compute_uv=False)
+    return _distance(samples, reference, singular)
+
+
 def frechet_interval(
     *,
     samples: NDArray[Any],
@@ -123,7 +140,7 @@ def frechet_interval(
     # The same decomposition holds the distance: its singular values add up to the trace of the root.
     left, singular, right = _decomposed(first, second)
     shift = first.mean - second.mean
-    value = max(0.0, float(shift @ shift) + _trace(first) + _trace(second) - 2 * float(np.sum(singular)))
+    value = _distance(first, second, singular)
     keep = singular > len(singular) * _EPS * singular[0]
     scale = np.sqrt(singular[keep])
     variance = _influence_variance(samples, first.mean, shift, second.factor.T @ right[:, keep] / scale)
@@ -135,24 +152,29 @@ def frechet_interval(
 
 
 def _decomposed(first: Gaussian, second: Gaussian) -> tuple[Array, Array, Array]:
-    """Singular vectors (columns) and values, greatest first, of the product of two factors, ``F1 F2'``.
-
-    By the eigenvectors of its square, which takes a third of the time, unless the small values would lose digits.
-    """
+    """Singular vectors (columns) and values, greatest first, of the product of two factors, ``F1 F2'``."""
     product = first.factor @ second.factor.T
+    wide = product.T if len(product) > product.shape[1] else product
     if min(first.n, second.n) > first.mean.size:
-        turned = len(product) > product.shape[1]
-        wide = product.T if turned else product
-        squares, vectors = (found[..., ::-1] for found in np.linalg.eigh(wide @ wide.T))
-        # Each square is known to within `noise`, which the root of a small one makes much of.
-        noise = _EPS * max(squares[0], 0.0)
-        lost = np.sum(noise / np.sqrt(np.maximum(squares, noise))) if noise else 0.0
-        if lost <= 1e-9 * (_trace(first) + _trace(second)):
-            singular = np.sqrt(np.maximum(squares, noise))
+        squares, vectors = np.linalg.eigh(wide @ wide.T)
+        singular = _roots(squares, first, second)
+        if singular is not None:
             others = wide.T @ (vectors / np.where(singular > 0, singular, 1.0))
-            return (others, singular, vectors) if turned else (vectors, singular, others)
+            left, right = (vectors, others) if wide is product else (others, vectors)
+            return left[:, ::-1], singular[::-1], right[:, ::-1]
     left, singular, right = np.linalg.svd(product, full_matrices=False)
     return left, singular, right.T
+
+
+def _roots(squares: NDArray[Any], first: Gaussian, second: Gaussian) -> Array | None:
+    """The singular values, by their squares; None where that would not hold nine digits of the distance's terms.
+
+    (It takes a third of the time. Each square is known to within `noise`, which the root of a small one makes much of.)
+    """
+    noise = _EPS * max(squares[-1], 0.0)
+    lost = np.sum(noise / np.sqrt(np.maximum(squares, noise))) if noise else 0.0
+    exact = lost <= 1e-9 * (_trace(first) + _trace(second))
+    return np.sqrt(np.maximum(squares, noise)) if exact else None
 
 
 def _influence_variance(rows: NDArray[Any], mean: Array, shift: Array, transport: Array) -> float:
@@ -186,3 +208,8 @@ def _factor(covariance: Array) -> Array:
 
 def _trace(gaussian: Gaussian) -> float:
     return float(np.sum(gaussian.factor**2))
+
+
+def _distance(first: Gaussian, second: Gaussian, singular: NDArray[Any]) -> float:
+    shift = first.mean - second.mean
+    return max(0.0, float(shift @ shift) + _trace(first) + _trace(second) - 2 * float(np.sum(singular)))

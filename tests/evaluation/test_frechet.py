@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 from idlcli.evaluation import frechet
-from idlcli.evaluation.frechet import check_features, fit_gaussian, frechet_interval
+from idlcli.evaluation.frechet import check_features, fit_gaussian, frechet_distance, frechet_interval
 
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=25, deadline=None)
@@ -48,7 +48,12 @@ def by_nuclear_norm(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def distance(first: np.ndarray, second: np.ndarray) -> float:
-    return frechet_interval(samples=first, reference=second).value
+    value = frechet_interval(samples=first, reference=second).value
+    fitted = fit_gaussian(features=first), fit_gaussian(features=second)
+    alone = frechet_distance(samples=fitted[0], reference=fitted[1])
+    scale = sum(float(np.sum(gaussian.factor**2)) for gaussian in fitted)
+    assert alone == pytest.approx(value, rel=1e-9, abs=1e-9 * scale)
+    return alone
 
 
 # -- closed forms --
@@ -137,6 +142,8 @@ def test_the_fast_form_is_refused_only_where_it_would_lose_digits(monkeypatch):
     assert distance(well, well) < 1e-12
     with pytest.raises(AssertionError, match="the slow form"):
         distance(ill, ill)
+    with pytest.raises(AssertionError, match="the slow form"):
+        frechet_distance(samples=fit_gaussian(features=ill), reference=fit_gaussian(features=ill))
 
 
 def test_both_forms_decompose_alike(monkeypatch):
@@ -321,6 +328,12 @@ def test_arrays_without_a_distance_are_refused(bad, message):
         distance(bad, features(1, 10, 4))
     with pytest.raises(ValueError, match=message):
         distance(features(1, 10, 4), bad)
+
+
+def test_gaussians_of_different_widths_are_refused():
+    one, other = (fit_gaussian(features=features(1, 10, d)) for d in (2, 3))
+    with pytest.raises(ValueError, match="Gaussians differ in width"):
+        frechet_distance(samples=one, reference=other)
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, -0.5, float("nan")])
