@@ -71,7 +71,8 @@ class _Helper:
 
         self._pipe, theirs = Pipe()
         program = (
-            f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import help_out; help_out({theirs.fileno()})"
+            "import os, sys; os.putenv('OPENBLAS_NUM_THREADS', '1'); "  # numpy's threads would take the others' cores
+            f"sys.path[:] = {sys.path!r}; from {__name__} import help_out; help_out({theirs.fileno()})"
         )
         with theirs:
             self._process = subprocess.Popen(
