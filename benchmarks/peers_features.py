@@ -65,16 +65,17 @@ def main() -> int:
 
 
 def our_networks(weights: Path, tensors: dict[str, np.ndarray]) -> dict[str, Callable]:
+    from idlcli.models.feature_weights import Weights, find_weights
     from idlcli.models.fid_inception import fid_inception
     from idlcli.models.pretrained import FeatureNetwork, extract_features, load_feature_network
 
     model = fid_inception(tensors=tensors)
     model.compile(jit_compile=False)
     networks = [
-        load_feature_network(name="efficientnet-lite0", weights=weights),
-        FeatureNetwork("inception-fid", model, 299, 2048, "bilinear", "random"),
+        load_feature_network(find_weights(name="efficientnet-lite0", weights=weights)),
+        FeatureNetwork(Weights("inception-fid", Path("random")), model),
     ]
-    return {n.name: lambda images, n=n: extract_features(network=n, images=images) for n in networks}
+    return {n.weights.name: lambda images, n=n: extract_features(network=n, images=images) for n in networks}
 
 
 def torch_lite0(weights: Path) -> Callable:

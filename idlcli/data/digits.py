@@ -51,7 +51,7 @@ def load(source: str) -> Digits:
         )
     if path.is_dir():
         return _from_directory(path)
-    return _from_npz(path) if path.suffix == ".npz" else _from_idx([path])
+    return _from_npz(path) if path.suffix.lower() == ".npz" else _from_idx([path])
 
 
 def _is_there(path: Path) -> bool:

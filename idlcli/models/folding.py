@@ -10,7 +10,7 @@ import numpy as np
 
 from idlcli.errors import DataError
 
-_HINT = "give the weight file that belongs to this network"
+_HINT = "Give the weight file that belongs to this network."
 
 
 class TorchState:
@@ -23,15 +23,15 @@ class TorchState:
     def take(self, *, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """Hand out one tensor as float64, once. Raises DataError if it is missing, misshapen or not finite."""
         if name not in self._left:
-            raise DataError(f"the weights of {self._network} lack the tensor {name!r}", hint=_HINT)
+            raise DataError(f"The weights of {self._network} lack the tensor {name!r}.", hint=_HINT)
         tensor = self._left.pop(name)
         if tensor.shape != shape:
             raise DataError(
-                f"the tensor {name!r} has the shape {tensor.shape}; {self._network} has {shape} there", hint=_HINT
+                f"The tensor {name!r} has the shape {tensor.shape}; {self._network} has {shape} there.", hint=_HINT
             )
         tensor = np.asarray(tensor, np.float64)
         if not np.isfinite(tensor).all():
-            raise DataError(f"the tensor {name!r} of {self._network} holds NaN or infinity", hint=_HINT)
+            raise DataError(f"The tensor {name!r} of {self._network} holds NaN or infinity.", hint=_HINT)
         return tensor
 
     def convolve(
@@ -62,7 +62,7 @@ class TorchState:
         )
         self._left.pop(f"{normalisation}.num_batches_tracked", None)  # a counter of the training
         if (variance < 0).any():
-            raise DataError(f"the tensor '{normalisation}.running_var' holds a negative variance", hint=_HINT)
+            raise DataError(f"The tensor '{normalisation}.running_var' holds a negative variance.", hint=_HINT)
         scale = gamma / np.sqrt(variance + 1e-3)
         folded = kernel * scale[:, None, None, None]
         # Zeros at first: the weights are set below, and random numbers would only cost time and move the global seed.
@@ -90,6 +90,6 @@ class TorchState:
         if self._left:
             names = ", ".join(sorted(self._left)[:3])
             raise DataError(
-                f"{self._network} has no place for {len(self._left)} tensors of these weights ({names[:200]})",
+                f"{self._network} has no place for {len(self._left)} tensors of these weights ({names[:200]}).",
                 hint=_HINT,
             )

@@ -38,7 +38,7 @@ def write(path: Path, graphs: Sequence[Graph], *, title: str) -> None:
     check_suffix(path)
     drawn = svg(graphs, title=title)
     make_directory(path.parent)
-    if path.suffix == ".svg":
+    if path.suffix.lower() == ".svg":
         return write_bytes(path, drawn.encode())
     import resvg_py
 

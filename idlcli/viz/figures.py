@@ -41,6 +41,7 @@ def figure(
     from matplotlib.figure import Figure
 
     check_suffix(path)
+    form = path.suffix[1:].lower()
     with matplotlib.rc_context(
         {**matplotlib.rcParamsDefault, **STYLE, "axes.prop_cycle": cycler.cycler(color=COLOURS)}
     ):
@@ -49,12 +50,10 @@ def figure(
         yield canvas.subplots(rows, columns, squeeze=False, width_ratios=widths)
         make_directory(path.parent)
         with atomic_writer(path) as file:
-            canvas.savefig(
-                file, format=path.suffix[1:], metadata={"Date": None} if path.suffix == ".svg" else {"Software": None}
-            )
+            canvas.savefig(file, format=form, metadata={"Date": None} if form == "svg" else {"Software": None})
 
 
 def check_suffix(path: Path) -> None:
     """Raise :class:`UsageError` unless ``path`` ends in .png or .svg."""
-    if path.suffix not in (".png", ".svg"):
+    if path.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"Cannot draw {path.name!r:.80}.", hint="Give a file that ends in .png or .svg.")

@@ -255,3 +255,22 @@ def test_a_training_that_cannot_be_is_exit_2_and_makes_no_run(words, said, here,
 def test_faces_that_are_not_built_are_exit_3_with_the_command_that_builds_them(here):
     for kind in ("vae", "cae", "gan"):
         here(kind, "train").refused(3, "idl data build faces")
+
+
+def test_a_report_frames_a_map_of_the_codes_of_each_model_of_faces(here, face_runs, finished_run, tmp_path):
+    runs = [face_runs["vae"], face_runs["cae"], finished_run]
+    texts = []
+    for name in ("one.html", "two.html"):
+        here("report", *runs, "--map", "--out", name)
+        texts.append((tmp_path / name).read_text("utf-8"))
+    assert texts[0] == texts[1]
+    assert texts[0].count("<iframe") == 2
+    for kind in ("vae", "cae"):
+        assert f"t-SNE of the latent codes of {face_runs[kind].name}" in texts[0]
+    here("report", *runs, "--out", "plain.html")
+    assert "<iframe" not in (tmp_path / "plain.html").read_text("utf-8")
+
+
+def test_a_report_without_a_model_of_faces_has_no_map(here, finished_run, tmp_path):
+    here("report", finished_run, "--map").refused(2, "map", "vae, cae, gan")
+    assert not (tmp_path / "report.html").exists()

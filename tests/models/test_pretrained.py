@@ -9,7 +9,9 @@ from PIL import Image
 
 from idlcli.data.torch_weights import read_torch_weights
 from idlcli.errors import DataError, UsageError
+from idlcli.models import pretrained
 from idlcli.models.efficientnet_lite0 import efficientnet_lite0
+from idlcli.models.feature_weights import Weights, find_weights
 from idlcli.models.fid_inception import fid_inception
 from idlcli.models.folding import TorchState
 from idlcli.models.pretrained import FeatureNetwork, extract_features, load_feature_network
@@ -46,7 +48,7 @@ def reference() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def lite0() -> FeatureNetwork:
-    return load_feature_network(name="efficientnet-lite0")
+    return load_feature_network(find_weights(name="efficientnet-lite0"))
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +140,11 @@ def test_images_of_another_kind_are_refused(lite0: FeatureNetwork, images: np.nd
 
 
 def test_a_network_says_what_its_numbers_depend_on(lite0: FeatureNetwork) -> None:
-    assert (lite0.name, lite0.size, lite0.dimension, lite0.rule) == ("efficientnet-lite0", 224, 1280, "bicubic")
-    assert lite0.sha256.startswith("57934424")  # the file's own name says so
+    weights = lite0.weights
+    assert (weights.name, weights.size, weights.dimension, weights.rule) == (
+        "efficientnet-lite0", 224, 1280, "bicubic",
+    )  # fmt: skip
+    assert weights.sha256.startswith("57934424")  # the file's own name says so
 
 
 def broken(tensors: dict[str, np.ndarray], **changes: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -164,6 +169,14 @@ def test_weights_of_another_network_are_refused(lite0_tensors: dict, changes: di
     assert caught.value.hint
 
 
+def test_weights_of_another_network_name_their_file(lite0_tensors: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "read_torch_weights", lambda path: broken(lite0_tensors, another=np.zeros(3)))
+    weights = find_weights(name="efficientnet-lite0")
+    with pytest.raises(DataError, match=r"57934424\.pth: .* no place for 1") as caught:
+        load_feature_network(weights)
+    assert "--weights" in caught.value.hint
+
+
 # The FID Inception
 
 
@@ -180,7 +193,7 @@ def test_fid_inception_gives_the_features_of_pytorch_fid(inception_tensors: dict
     assert len(inception_tensors) == 94 * 5 + 2
     model = fid_inception(tensors=inception_tensors)
     model.compile(jit_compile=keras.backend.backend() == "jax")
-    network = FeatureNetwork("inception-fid", model, 299, 2048, "bilinear", "random")
+    network = FeatureNetwork(Weights("inception-fid", Path("random")), model)
     features = extract_features(network=network, images=blocks(299))
     assert features.shape == (2, 2048)
     assert largest_difference(features, reference["inception-fid"]) < 1e-4
@@ -191,17 +204,17 @@ def test_absent_weights_say_where_to_get_them(name: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
-        load_feature_network(name=name)
+        load_feature_network(find_weights(name=name))
     assert "https://" in caught.value.hint
     assert "--weights" in caught.value.hint
     assert name != "inception" or "keras.applications" in caught.value.hint
     with pytest.raises(DataError, match=r"no\.pth"):
-        load_feature_network(name=name, weights=tmp_path / "no.pth")
+        load_feature_network(find_weights(name=name, weights=tmp_path / "no.pth"))
 
 
 def test_an_unknown_network_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="vgg"):
-        load_feature_network(name="vgg")
+        load_feature_network(find_weights(name="vgg"))
 
 
 # Keras's Inception
@@ -211,7 +224,7 @@ def test_an_unknown_network_is_a_usage_error() -> None:
 def test_keras_inception_refuses_another_file(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"no weights at all")
     with pytest.raises(DataError, match="Inception V3 without its top"):
-        load_feature_network(name="inception", weights=tmp_path / name)
+        load_feature_network(find_weights(name="inception", weights=tmp_path / name))
 
 
 @pytest.mark.slow
@@ -219,7 +232,7 @@ def test_keras_inception_refuses_another_network(tmp_path: Path) -> None:
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     other.save_weights(tmp_path / "other.weights.h5")
     with pytest.raises(DataError, match="Inception V3 without its top"):
-        load_feature_network(name="inception", weights=tmp_path / "other.weights.h5")
+        load_feature_network(find_weights(name="inception", weights=tmp_path / "other.weights.h5"))
 
 
 @pytest.mark.slow
@@ -238,11 +251,11 @@ def test_keras_inception_loads_its_weights(kind: str, tmp_path: Path) -> None:
         original.save(path)
     else:
         original.save_weights(path)
-    network = load_feature_network(name="inception", weights=path)
+    network = load_feature_network(find_weights(name="inception", weights=path))
     images = blocks(299)
     expected = original.predict_on_batch(keras.applications.inception_v3.preprocess_input(images.astype(np.float32)))
     features = extract_features(network=network, images=images)
-    assert network.dimension == 2048
+    assert network.weights.dimension == 2048
     assert largest_difference(features, np.asarray(expected)) < 1e-4
 
 
