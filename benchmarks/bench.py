@@ -31,6 +31,7 @@ import page
 from sides import PEERS, ROOT, Data, Pair, Place, Side, Turn
 
 from idlcli.files import read_json_lines, write_text
+from idlcli.training import engine
 
 TURNS, LONG_TURNS, LONG_SECONDS = 5, 3, 600.0
 PACKAGES = ("tensorflow", "keras", "jax", "torch", "torch-fidelity", "numpy", "scipy", "pillow", "typer")
@@ -142,7 +143,7 @@ def conditions(place: Place) -> dict[str, Any]:
     installed = {one.metadata["Name"].lower().replace("_", "-"): one.version for one in found}
     versions = {name: installed[name] for name in PACKAGES if name in installed}
     return {
-        "processor": processor(), "cores": len(os.sched_getaffinity(0)), "threads": place.threads,
+        "processor": engine.processor(), "cores": len(os.sched_getaffinity(0)), "threads": place.threads,
         "python": platform.python_version(), **versions, "idl": revision(),
         "date": datetime.date.today().isoformat(),
     }  # fmt: skip
@@ -156,12 +157,6 @@ def revision() -> str:
 
     changed = git("status", "--porcelain", "--", "idlcli", "benchmarks/*.py", "pyproject.toml")
     return git("rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
-
-
-def processor() -> str:
-    found = Path("/proc/cpuinfo")
-    lines = found.read_text().splitlines() if found.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def summary(pair: Pair, turns: list[dict[str, Any]], *, data: Data) -> dict[str, Any]:

@@ -121,11 +121,12 @@ def _other_conditions(run: Run, backend: str) -> list[str]:
     path = run.path / "environment.json"
     about = read_json_object(path) if path.exists() else {}
     versions = about.get("versions")
-    before = {"cores": about.get("cores"), **(versions if isinstance(versions, dict) else {})}
-    now = {"cores": engine.cores(), **engine.versions()}
+    machine = {name: about.get(name) for name in ("processor", "cores")}
+    before = {**machine, **(versions if isinstance(versions, dict) else {})}
+    now = {"processor": engine.processor(), "cores": engine.cores(), **engine.versions()}
     found = [
         f"{name} {before[name]} is now {now.get(name)}"
-        for name in ("cores", "keras", backend, "numpy")
+        for name in ("processor", "cores", "keras", backend, "numpy")
         if before.get(name) is not None and before[name] != now.get(name)
     ]
     return [f"The numbers may not be those of an unbroken run: {', '.join(found)}."] if found else []

@@ -167,6 +167,9 @@ def _kid(a: Measured, b: Measured) -> dict[str, Any]:
 
 
 def _prdc(a: Measured, b: Measured) -> dict[str, Any]:
+    least = max(NEIGHBOURS.values()) + 1
+    if min(len(a.features), len(b.features)) < least:
+        raise DataError(f"Precision and recall need {least} pictures or more on each side.")
     found = manifold.manifold_scores(samples=a.features, reference=b.features, **NEIGHBOURS)
     return {**dataclasses.asdict(found), **NEIGHBOURS}
 

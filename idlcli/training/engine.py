@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO
 
 from idlcli.data.parallel import cores as cores
@@ -127,5 +128,16 @@ def environment(backend: str) -> dict[str, object]:
         "versions": versions(),
         "system": platform.system(),
         "machine": platform.machine(),
-        "cores": cores(),  # the last bits of a convolution depend on it
+        "processor": processor(),  # the last bits of a convolution depend on it, and on the next
+        "cores": cores(),
     }
+
+
+def processor() -> str:
+    """Return the name of the processor's model, or of its architecture where the system does not tell."""
+    import platform
+
+    found = Path("/proc/cpuinfo")
+    lines = found.read_text(errors="replace").splitlines() if found.exists() else []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

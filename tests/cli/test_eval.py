@@ -97,6 +97,19 @@ def test_what_means_nothing_is_exit_2_and_writes_nothing(words, here, built_face
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_too_few_for_their_neighbours_is_exit_3_with_how_many_are_needed(here):
+    here("eval", "prdc", "a.npy", "b.npy", "--count", "5").refused(3, "need 6 pictures")
+    assert here("eval", "prdc", "a.npy", "b.npy", "--count", "6").code == 0
+
+
+@pytest.mark.parametrize("ending", ["SVG", "Png"])
+def test_an_ending_may_be_in_any_case(ending, here, trained_run, tmp_path):
+    for name in ("curves", "model"):
+        here("viz", name, trained_run, "--out", f"{name}.{ending}")
+        content = (tmp_path / f"{name}.{ending}").read_bytes()
+        assert content[:8] == b"\x89PNG\r\n\x1a\n" if ending == "Png" else b"<svg" in content[:400]
+
+
 @pytest.mark.parametrize("features", ["inception", "inception-fid", "inception-fid-tf1"])
 def test_a_network_that_is_not_there_says_how_to_get_it(features, here, built_faces):
     line = here("eval", "fid", built_faces, built_faces, "--features", features).refused(3, "--weights")

@@ -14,6 +14,7 @@ from idlcli.errors import DataError, Diverged, IdlError, RunFailed, UsageError
 from idlcli.experiments import driver
 from idlcli.runs import Run, hold
 from idlcli.settings.resolve import applicable
+from idlcli.training import engine
 from idlcli.training.reporter import Silent
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -58,6 +59,7 @@ def test_a_run_holds_what_describes_it_and_nothing_else(whole, small):
     assert driver.settings_of(whole) == small
     environment = json.loads((whole.path / "environment.json").read_text())
     assert environment["backend"] == small.backend
+    assert environment["processor"] == engine.processor() != ""
     assert {"python", "keras", "numpy", "idlcli", small.backend} <= set(environment["versions"])
     split = json.loads((whole.path / "split.json").read_text())
     data = json.loads((whole.path / "data.json").read_text())
@@ -404,11 +406,13 @@ def test_a_run_that_goes_on_with_other_libraries_or_cores_says_so(quick, whole, 
     environment = json.loads((run.path / "environment.json").read_text())
     environment["versions"]["keras"] = "3.0.0"
     environment["cores"] = 999
+    environment["processor"] = "Abacus"
     (run.path / "environment.json").write_text(json.dumps(environment))
     done = here("runs", "resume", run.path, "--json")
     assert "keras 3.0.0 is now" in done.err
     assert "keras 3.0.0 is now" in done.data["warnings"][0]
     assert "cores 999 is now" in done.data["warnings"][0]
+    assert "processor Abacus is now" in done.data["warnings"][0]
     assert "warnings" not in json.loads((run.path / "metrics.json").read_text())
 
 
