@@ -63,6 +63,11 @@ def spelt(value: float, key: str = "") -> str:
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
+def signed(value: float) -> str:
+    """Return a difference as a person reads it, with its sign."""
+    return f"{'+' if value > 0 else '−' if value < 0 else ''}{spelt(abs(value))}"
+
+
 def duration(seconds: float) -> str:
     """Return a time as a person reads it, e.g. ``2 h 05 min``, ``3 min 20 s``, ``8.5 s``."""
     if seconds >= 3600:

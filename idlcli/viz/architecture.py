@@ -5,6 +5,7 @@ are said in that layer's box. Nothing of the engine is needed: a model is read, 
 """
 
 import dataclasses
+import math
 import re
 from typing import Any
 
@@ -193,14 +194,7 @@ def _shape(output: Any) -> str:
 
 
 def _count(operation: Any) -> int:
-    return sum(int(_product(weight.shape)) for weight in getattr(operation, "weights", ()))
-
-
-def _product(shape: Any) -> int:
-    total = 1
-    for side in shape:
-        total *= side
-    return total
+    return sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
 
 
 def _tensors(value: Any) -> list[Any]:

@@ -26,7 +26,6 @@ class Map:
     positions: NDArray[np.float64]
     perplexity: float
     divergence: float
-    components: int
 
 
 def embed(*, points: NDArray[Any], perplexity: float, seed: int) -> Map:
@@ -56,4 +55,4 @@ def embed(*, points: NDArray[Any], perplexity: float, seed: int) -> Map:
     found = np.asarray(model.fit_transform(values.astype(np.float32)), np.float64)
     low, high = found.min(axis=0), found.max(axis=0)
     positions = (found - low) / np.where(high > low, high - low, 1)
-    return Map(positions, float(used), float(model.kl_divergence_), components)
+    return Map(positions, float(used), float(model.kl_divergence_))

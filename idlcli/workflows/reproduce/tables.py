@@ -5,7 +5,7 @@ from typing import Any
 
 from idlcli.report.content import NOTHING, Cell, Table
 from idlcli.report.markup import clean
-from idlcli.report.words import spelt
+from idlcli.report.words import signed, spelt
 from idlcli.workflows.reproduce import book as books
 
 MARKS = {"better": "✓✓", "agrees": "✓", "differs": "✗", "not judged": "·"}
@@ -62,7 +62,7 @@ def details(caption: str, ids: Iterable[str], results: Results, *, folded: bool 
     rows = []
     for one in (results[id] for id in ids if id in results):
         difference = one["difference"]
-        gap = NOTHING if difference is None else Cell(_signed(difference), difference)
+        gap = NOTHING if difference is None else Cell(signed(difference), difference)
         rows.append(
             [Cell(one["what"], None, one["id"]), _told(one), _ours(one, "paper"), gap, _ours(one, "best"),
              _verdict(one, why=True), Cell(one["command"])]
@@ -104,10 +104,6 @@ def _number(value: Any, unit: str) -> str:
     if unit.startswith("%"):
         return f"{value:.2f}%"
     return spelt(float(value))
-
-
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{spelt(abs(value))}"
 
 
 def _verdict(one: dict[str, Any], *, why: bool = False) -> Cell:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from idlcli.report.words import spelt
+from idlcli.report.words import signed, spelt
 from idlcli.workflows.reproduce.book import Rule, Value
 from idlcli.workflows.sweep_table import spread
 
@@ -59,7 +59,7 @@ def of_value(report: Value | None, ours: Sequence[Value], rule: Rule) -> Verdict
     found = spread(numbers)
     allowed, why = margin(float(report), found, rule)
     difference = found["mean"] - report
-    said = f"{_signed(difference)}; up to {spelt(allowed)} counts as the same ({why})"
+    said = f"{signed(difference)}; up to {spelt(allowed)} counts as the same ({why})"
     if abs(difference) <= allowed:
         return Verdict("agrees", said)
     is_better = rule.better and (difference > 0) == (rule.better == "higher")
@@ -143,8 +143,4 @@ def of_claim(relation: str, gaps: Sequence[Gap]) -> Verdict:
 def _said(gap: Gap) -> str:
     limits = [f"up to {spelt(gap.chance)} may be chance"] if gap.chance else []
     limits += [f"up to {spelt(gap.matters)} does not matter"] if gap.matters else []
-    return f"{_signed(gap.value)} beside {gap.other}" + (f" ({', '.join(limits)})" if limits else "")
-
-
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else '−' if value < 0 else ''}{spelt(abs(value))}"
+    return f"{signed(gap.value)} beside {gap.other}" + (f" ({', '.join(limits)})" if limits else "")
