@@ -258,3 +258,34 @@ def test_the_page_is_dark_where_the_reader_is(page, shown):
     shown.open(page)
     brightness = [sum(int(n) for n in re.findall(r"\d+", colour)[:3]) for colour in (light, dark)]
     assert brightness[0] > 600 > 150 > brightness[1]
+
+
+def test_in_a_frame_a_plain_wheel_scrolls_the_page_around_it(page, shown, tmp_path):
+    around = tmp_path / "around.html"
+    framed = page.read_text("utf-8").replace("&", "&amp;").replace('"', "&quot;")
+    around.write_text(
+        f'<iframe srcdoc="{framed}" style="width: 700px; height: 1400px"></iframe><p style="height: 3000px">', "utf-8"
+    )
+    inside = (
+        "(() => { const page = document.querySelector('iframe').contentDocument, asks = page.createElement('script');"
+        "asks.textContent = 'document.title = zoom'; page.head.append(asks); return Number(page.title) })()"
+    )
+    shown.open(around)
+    for modifiers, moves, way in ((0, True, 100), (2, False, -100)):  # 2 is Ctrl
+        shown.run("scrollTo(0, 0)")
+        shown.move(300, 400)
+        for _ in range(3):
+            shown.call(
+                "Input.dispatchMouseEvent", type="mouseWheel", x=300, y=400, deltaX=0, deltaY=way, modifiers=modifiers
+            )  # fmt: skip
+            shown.settle()
+        assert (shown.run("scrollY") > 0) == moves
+        assert (shown.run(inside) > 1) != moves
+    assert "Ctrl" in shown.run("document.querySelector('iframe').contentDocument.getElementById('keys').innerText")
+    shown.open(page)
+    shown.move(*place_of(shown, 19))
+    x, y = place_of(shown, 19)
+    shown.call("Input.dispatchMouseEvent", type="mouseWheel", x=x, y=y, deltaX=0, deltaY=-100)
+    shown.settle()
+    assert shown.run("zoom") > 1
+    shown.run("zoomBy(0)")
