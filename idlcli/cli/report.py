@@ -1,7 +1,6 @@
 """`idl report`: one run or many as one page."""
 
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,6 @@ import typer
 
 from idlcli.cli.console import Result
 from idlcli.cli.options import RunsOption, command, make_app, runs_root
-from idlcli.errors import UsageError
 
 if TYPE_CHECKING:
     from idlcli.runs import Run
@@ -40,11 +38,10 @@ def report(
     from idlcli.report.write import report as write
 
     found = [library.find(reference, root=runs_root(runs)) for reference in run]
-    with tempfile.TemporaryDirectory() as folder:
-        inserts = [Path(one) for one in insert or ()]
-        if maps:
-            inserts += _maps(found, Path(folder), root=runs_root(runs))
-        data = write(runs=found, out=Path(out), markdown_out=Path(md) if md else None, inserts=inserts)
+    data = write(
+        runs=found, out=Path(out), markdown_out=Path(md) if md else None, inserts=[Path(one) for one in insert or ()],
+        map_of=_map_of if maps else lambda run: None,
+    )  # fmt: skip
     count = len(data["runs"])
     files = " and ".join(data["files"])
     said = f"{count} {'run is' if count == 1 else 'runs are'} in {files}, with {data['pictures']} pictures."
@@ -52,19 +49,17 @@ def report(
     return Result(data, "\n".join([said, *notes]))
 
 
-def _maps(runs: "Sequence[Run]", folder: Path, *, root: Path) -> list[Path]:
-    """Return pages in ``folder`` with a map of the codes of each run that has some."""
+def _map_of(run: "Run") -> str | None:
+    """Return the page with a map of the codes of a run, or None of a run of another kind."""
     from idlcli.experiments import evaluate, maps
     from idlcli.experiments.open import PAINTERS
 
-    pages = [(run, folder / f"codes of {run.name}.html") for run in runs if run.kind in PAINTERS]
-    if not pages:
-        raise UsageError(
-            "None of these runs has codes that a map could show.", hint=f"They are of: {', '.join(PAINTERS)}."
-        )
-    for run, page in pages:
+    if run.kind not in PAINTERS:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        page = Path(folder) / "map.html"
         maps.draw(
             reference=str(run.path), data=None, space="latent", out=None, html=page, perplexity=30, label=None,
-            conditions=evaluate.Conditions(root=root), progress=lambda what: lambda done, total: None,
+            conditions=evaluate.Conditions(root=run.path.parent), progress=lambda what: lambda done, total: None,
         )  # fmt: skip
-    return [page for _, page in pages]
+        return page.read_text("utf-8")

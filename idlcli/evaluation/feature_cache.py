@@ -22,6 +22,7 @@ from idlcli.evaluation.frechet import Gaussian, fit_gaussian
 from idlcli.files import atomic_writer, make_directory
 
 SCHEMA = 1
+"""Counted up when what is kept comes to be computed in another way."""
 LIMIT_BYTES = 2 * 2**30
 """The most that is kept; what was not used for longest goes first."""
 
@@ -59,7 +60,7 @@ class FeatureCache:
 
         kept, _ = self._kept(
             f"{SCHEMA} gaussian {extractor.identity} {sha256}",
-            lambda found: found.shape[1] == d and len(found) <= 1 + d and found.dtype == np.float64,
+            lambda found: found.shape[1] == d and 2 <= len(found) <= 1 + d and found.dtype == np.float64,
             fit,
         )
         return Gaussian(n, kept[0], kept[1:])

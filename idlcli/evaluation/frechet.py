@@ -87,7 +87,7 @@ def fit_gaussian(*, features: NDArray[Any]) -> Gaussian:
     first = rows[0].astype(np.float64)  # taken off first: a constant feature has no spread, not that of a rounded mean
     mean = first + sum((block - first).sum(axis=0) for block in _blocks(rows)) / n
     if n <= d:
-        return Gaussian(n, mean, (rows - mean) / np.sqrt(n - 1))
+        return Gaussian(n, mean, (rows - mean).astype(np.float64) / np.sqrt(n - 1))
     scatter = np.zeros((d, d))
     for block in _blocks(rows):
         block -= mean
@@ -103,9 +103,9 @@ def frechet_distance(*, samples: Gaussian, reference: Gaussian) -> float:
     if samples.mean.shape != reference.mean.shape:
         raise ValueError(f"Gaussians differ in width. Received: {samples.mean.size} and {reference.mean.size}")
     product = samples.factor @ reference.factor.T
+    wide = product.T if len(product) > product.shape[1] else product
     singular: NDArray[Any] | None = None
     if min(samples.n, reference.n) > samples.mean.size:
-        wide = product.T if len(product) > product.shape[1] else product
         singular = _roots(np.linalg.eigvalsh(wide @ wide.T), samples, reference)
     if singular is None:
         singular = np.linalg.svd(product, compute_uv=False)
@@ -142,10 +142,11 @@ def frechet_interval(
     shift = first.mean - second.mean
     value = _distance(first, second, singular)
     keep = singular > len(singular) * _EPS * singular[0]
-    scale = np.sqrt(singular[keep])
-    variance = _influence_variance(samples, first.mean, shift, second.factor.T @ right[:, keep] / scale)
+    roots = np.sqrt(singular[keep])
+    scale = float(np.sqrt(shift @ shift + _trace(first) + _trace(second))) or 1.0
+    variance = _influence_variance(samples, first.mean, shift, second.factor.T @ right[:, keep] / roots, scale)
     if not fixed_reference:
-        variance += _influence_variance(reference, second.mean, -shift, first.factor.T @ left[:, keep] / scale)
+        variance += _influence_variance(reference, second.mean, -shift, first.factor.T @ left[:, keep] / roots, scale)
     error = float(np.sqrt(variance))
     half = NormalDist().inv_cdf(0.5 + confidence / 2) * error
     return FrechetInterval(value, error, max(0.0, value - half), value + half, confidence)
@@ -169,23 +170,30 @@ def _decomposed(first: Gaussian, second: Gaussian) -> tuple[Array, Array, Array]
 def _roots(squares: NDArray[Any], first: Gaussian, second: Gaussian) -> Array | None:
     """The singular values, by their squares; None where that would not hold nine digits of the distance's terms.
 
-    (It takes a third of the time. Each square is known to within `noise`, which the root of a small one makes much of.)
+    (It takes a third of the time. Each square is known to within `noise`, which the root of a small one makes much of;
+    those of features that vary on one side only are zero.)
     """
+    rank = int(np.count_nonzero(first.factor.any(axis=0) & second.factor.any(axis=0)))
+    known = np.maximum(squares[max(0, len(squares) - rank) :], 0)
     noise = _EPS * max(squares[-1], 0.0)
-    lost = np.sum(noise / np.sqrt(np.maximum(squares, noise))) if noise else 0.0
-    exact = lost <= 1e-9 * (_trace(first) + _trace(second))
-    return np.sqrt(np.maximum(squares, noise)) if exact else None
+    lost = np.sum(noise / np.sqrt(np.maximum(known, noise))) if noise else 0.0
+    if lost > 1e-9 * (_trace(first) + _trace(second)):
+        return None
+    return np.concatenate([np.zeros(len(squares) - len(known)), np.sqrt(known)])
 
 
-def _influence_variance(rows: NDArray[Any], mean: Array, shift: Array, transport: Array) -> float:
-    """Variance of the distance due to the drawing of ``rows``; ``transport @ transport.T`` maps them onto the other."""
+def _influence_variance(rows: NDArray[Any], mean: Array, shift: Array, transport: Array, scale: float) -> float:
+    """Variance of the distance due to the drawing of ``rows``; ``transport @ transport.T`` maps them onto the other.
+
+    ``scale`` is about the size of what is summed, which as it is might be too large or too small for single precision.
+    """
     influence = []
-    transport, toward = transport.astype(np.float32), shift.astype(np.float32)  # an interval needs no more than that
+    transport, toward = transport.astype(np.float32), (shift / scale).astype(np.float32)  # an interval needs no more
     for block in _blocks(rows):
-        x = (block - mean).astype(np.float32)
+        x = ((block - mean) / scale).astype(np.float32)
         moved = x @ transport
         influence.append(np.einsum("ij,ij->i", x, x) - np.einsum("ij,ij->i", moved, moved) + 2 * (x @ toward))
-    return float(np.var(np.concatenate(influence), ddof=1, dtype=np.float64)) / len(rows)
+    return float(np.var(np.concatenate(influence), ddof=1, dtype=np.float64)) / len(rows) * scale**4
 
 
 def _blocks(rows: NDArray[Any]) -> Iterator[Array]:
@@ -198,12 +206,16 @@ def _factor(covariance: Array) -> Array:
     varies = np.diagonal(covariance) > 0  # a feature without spread would make it singular, and has nothing in F
     if not varies.any():
         return np.zeros((1, len(covariance)))
-    factor = np.zeros((np.count_nonzero(varies), len(covariance)))
+    spread, least = covariance[np.ix_(varies, varies)], len(covariance) * _EPS
+    factor = np.zeros((len(spread), len(covariance)))
     with suppress(np.linalg.LinAlgError):
-        factor[:, varies] = np.linalg.cholesky(covariance[np.ix_(varies, varies)]).T
-        return factor
+        triangle = np.linalg.cholesky(spread)
+        if np.min(np.diagonal(triangle) ** 2 / np.diagonal(spread)) > least:
+            factor[:, varies] = triangle.T
+            return factor
     values, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
+    keep = values > least * values[-1]  # the rest is rounding, of features that follow from others
+    return np.asarray((vectors[:, keep] * np.sqrt(values[keep])).T)
 
 
 def _trace(gaussian: Gaussian) -> float:

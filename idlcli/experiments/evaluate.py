@@ -167,10 +167,13 @@ def _kid(a: Measured, b: Measured) -> dict[str, Any]:
 
 
 def _prdc(a: Measured, b: Measured) -> dict[str, Any]:
+    samples, reference = frechet.check_pair(samples=a.features, reference=b.features, minimum=1)
     least = max(NEIGHBOURS.values()) + 1
-    if min(len(a.features), len(b.features)) < least:
-        raise DataError(f"Precision and recall need {least} pictures or more on each side.")
-    found = manifold.manifold_scores(samples=a.features, reference=b.features, **NEIGHBOURS)
+    if min(len(samples), len(reference)) < least:
+        raise ValueError(
+            f"precision and recall need {least} or more on each side, and have {len(samples)} and {len(reference)}"
+        )
+    found = manifold.manifold_scores(samples=samples, reference=reference, **NEIGHBOURS)
     return {**dataclasses.asdict(found), **NEIGHBOURS}
 
 

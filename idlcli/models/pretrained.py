@@ -1,7 +1,7 @@
 """Networks trained on ImageNet, as feature extractors: images (N, height, width, 3) -> features (N, D).
 
-    network = load_feature_network(name="efficientnet-lite0")        # weights from an installed package
-    features = extract_features(network=network, images=images)      # uint8, or float in [0, 1]
+    network = load_feature_network(find_weights(name="efficientnet-lite0"))     # those of an installed package
+    features = extract_features(network=network, images=images)                 # uint8, or float in [0, 1]
 
 Nothing is downloaded. Features of different networks, weights or resizing rules are not comparable, so a network
 carries its name, the hash of its weights and its rule, for every number that is made with it to carry on.

@@ -1,11 +1,11 @@
 """`idl report`: run directories in, one HTML page and one Markdown file out. The same runs give the same bytes."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from idlcli.errors import UsageError
+from idlcli.errors import DataError, UsageError
 from idlcli.files import make_directory, read_bytes, write_text
 from idlcli.report import markdown, page, pictures
 from idlcli.report.compose import compose
@@ -18,11 +18,13 @@ MOST_RUNS = 200
 
 
 def report(
-    *, runs: Sequence[Run], out: Path | None, markdown_out: Path | None = None, inserts: Sequence[Path] = ()
-) -> dict[str, Any]:
+    *, runs: Sequence[Run], out: Path | None, markdown_out: Path | None = None, inserts: Sequence[Path] = (),
+    map_of: Callable[[Run], str | None] = lambda run: None,
+) -> dict[str, Any]:  # fmt: skip
     """Write what is known of ``runs`` to a page ``out`` (.html), to ``markdown_out`` (.md), or to both.
 
-    ``inserts`` are HTML pages of their own, such as maps, that the page frames. Returns ``files``, ``runs`` (each with
+    ``inserts`` are HTML pages of their own, such as maps, that the page frames; so it does with what ``map_of`` a run
+    returns, and notes what :class:`DataError` it raises. Returns ``files``, ``runs`` (each with
     ``run``, ``kind``, ``status``, ``notes``), ``pictures`` (how many are in the page) and ``bytes`` of each file.
     """
     for path, ending in ((out, ".html"), (markdown_out, ".md")):
@@ -32,6 +34,13 @@ def report(
         raise UsageError(f"A report is about 1 to {MOST_RUNS} runs, not {len(runs):,}.")
     framed = [Insert(path.stem, read_bytes(path, limit=LARGEST_INSERT).decode(errors="replace")) for path in inserts]
     stories = gather(runs)
+    for story in stories:
+        try:
+            found = map_of(story.run)
+        except DataError as error:
+            story.notes.append(f"It has no map: {error.message}")
+        else:
+            framed += [Insert(f"codes of {story.run.name}", found)] if found else []
     albums = [pictures.album(story, budget=pictures.BUDGET // len(stories)) for story in stories]
     content = compose(stories, albums=albums, inserts=framed)
     written = {}

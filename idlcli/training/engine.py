@@ -120,7 +120,7 @@ def versions() -> dict[str, str]:
 
 
 def environment(backend: str) -> dict[str, object]:
-    """Return what ``environment.json`` holds: versions, engine, machine, cores."""
+    """Return what ``environment.json`` holds: versions, engine, machine, processor, cores."""
     import platform
 
     return {
@@ -140,4 +140,4 @@ def processor() -> str:
     found = Path("/proc/cpuinfo")
     lines = found.read_text(errors="replace").splitlines() if found.exists() else []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or platform.machine())
+    return next(filter(None, named), "") or platform.processor() or platform.machine()

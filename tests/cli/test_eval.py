@@ -98,7 +98,7 @@ def test_what_means_nothing_is_exit_2_and_writes_nothing(words, here, built_face
 
 
 def test_too_few_for_their_neighbours_is_exit_3_with_how_many_are_needed(here):
-    here("eval", "prdc", "a.npy", "b.npy", "--count", "5").refused(3, "need 6 pictures")
+    here("eval", "prdc", "a.npy", "b.npy", "--count", "5").refused(3, "a.npy", "need 6 or more", "5 and 5")
     assert here("eval", "prdc", "a.npy", "b.npy", "--count", "6").code == 0
 
 

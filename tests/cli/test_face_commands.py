@@ -258,10 +258,11 @@ def test_faces_that_are_not_built_are_exit_3_with_the_command_that_builds_them(h
 
 
 def test_a_report_frames_a_map_of_the_codes_of_each_model_of_faces(here, face_runs, finished_run, tmp_path):
-    runs = [face_runs["vae"], face_runs["cae"], finished_run]
+    runs = [face_runs["vae"], face_runs["cae"], finished_run, face_runs["vae"]]
     texts = []
     for name in ("one.html", "two.html"):
-        here("report", *runs, "--map", "--out", name)
+        done = here("report", *runs, "--map", "--out", name, "--json")
+        assert not [note for one in done.data["runs"] for note in one["notes"] if "map" in note]
         texts.append((tmp_path / name).read_text("utf-8"))
     assert texts[0] == texts[1]
     assert texts[0].count("<iframe") == 2
@@ -271,6 +272,18 @@ def test_a_report_frames_a_map_of_the_codes_of_each_model_of_faces(here, face_ru
     assert "<iframe" not in (tmp_path / "plain.html").read_text("utf-8")
 
 
-def test_a_report_without_a_model_of_faces_has_no_map(here, finished_run, tmp_path):
-    here("report", finished_run, "--map").refused(2, "map", "vae, cae, gan")
-    assert not (tmp_path / "report.html").exists()
+def test_a_run_that_no_map_can_be_made_of_has_a_report_that_says_so(here, trained_faces, tmp_path):
+    shutil.rmtree(trained_faces["vae"] / "checkpoints")
+    done = here("report", trained_faces["vae"], "--map", "--json")
+    assert done.code == 0
+    (note,) = [note for one in done.data["runs"] for note in one["notes"] if "no map" in note]
+    assert "checkpoint" in note
+    assert "no map" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_a_map_is_made(here, face_runs, monkeypatch):
+    from idlcli.experiments import maps
+
+    monkeypatch.setattr(maps, "draw", None)
+    here("report", face_runs["vae"], "--map", "--out", "page.txt").refused(2, "page.txt")
+    here("report", face_runs["vae"], "--map", "--insert", "nowhere.html").refused(3, "nowhere.html")

@@ -126,13 +126,21 @@ def no_slow_form(monkeypatch):
 
 def test_constant_features_do_not_cost_the_fast_form(monkeypatch):
     x, y = features(8, 300, 20, 0.3), features(9, 300, 20)
-    x[:, 4] = 0.1
+    x[:, 4], y[:, 9], y[:, 10] = 0.1, 1 / 3, 0.7
     assert x[:, 4].mean() != 0.1  # a rounded mean must not pass for spread
     assert fit_gaussian(features=x).factor.shape == (19, 20)
     expected = by_nuclear_norm(x, y)
     no_slow_form(monkeypatch)
     assert distance(x, y) == pytest.approx(expected, rel=1e-10)
     assert distance(y, x) == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("n", [21, 300])
+def test_features_that_follow_from_others_are_none_of_their_own(n):
+    mix = np.random.default_rng(3).normal(size=(10, 20))
+    x, y = features(8, n, 10, 0.3) @ mix, features(9, n, 10) @ mix
+    assert len(fit_gaussian(features=x).factor) == 10
+    assert distance(x, y) == pytest.approx(by_nuclear_norm(x, y), rel=1e-11)
 
 
 def test_the_fast_form_is_refused_only_where_it_would_lose_digits(monkeypatch):
@@ -284,6 +292,15 @@ def test_interval_of_constant_features_is_that_of_the_others():
     assert (found.value, found.standard_error) == pytest.approx((expected.value, expected.standard_error), rel=1e-9)
     alone = frechet_interval(samples=padded[0][:, -2:], reference=padded[1][:, -2:] + 1)
     assert (alone.value, alone.standard_error) == pytest.approx((2, 0))
+
+
+@pytest.mark.parametrize("power", [29, -25, 15, -15])
+def test_interval_scales_with_the_features(power):
+    x, y = features(22, 60, 5, 0.5), features(23, 80, 5)
+    expected = frechet_interval(samples=x, reference=y)
+    found = frechet_interval(samples=x * 10.0**power, reference=y * 10.0**power)
+    assert found.value == pytest.approx(expected.value * 10.0 ** (2 * power), rel=1e-9)
+    assert found.standard_error == pytest.approx(expected.standard_error * 10.0 ** (2 * power), rel=1e-5)
 
 
 def test_interval_never_reaches_below_zero():

@@ -12,6 +12,7 @@ from idlcli.data import face_set
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation import features as registry
 from idlcli.evaluation.features import Extractor
+from idlcli.evaluation.frechet import frechet_interval
 from idlcli.evaluation.kernel import kernel_distance
 from idlcli.evaluation.manifold import manifold_scores
 from idlcli.experiments import copies, evaluate, reconstruct
@@ -63,7 +64,8 @@ def by_sqrtm(x, y):
 def test_fid_of_features_is_that_of_scipy_s_square_root(arrays, conditions, tmp_path):
     found = compare(metric="fid", a=str(tmp_path / "a.npy"), b=str(tmp_path / "b.npy"), conditions=conditions)
     assert found["value"] == pytest.approx(by_sqrtm(*arrays), rel=1e-9)
-    assert found["interval"][0] < found["value"] < found["interval"][1]
+    expected = frechet_interval(samples=arrays[0], reference=arrays[1])
+    assert found["interval"] == pytest.approx([expected.low, expected.high], rel=1e-9)
     assert found["n"] == [80, 90]
     assert found["features"] == {"name": "none", "sha256": None}
     assert any("2,048" in warning for warning in found["warnings"])
@@ -147,6 +149,33 @@ def test_two_parts_of_one_set_and_two_runs_can_be_compared(stand_ins, built_face
     runs = compare(metric="fid", a="gan-s0", b="vae-s0", conditions=dataclasses.replace(conditions, count=9))
     assert runs["n"] == [9, 9]
     assert runs["value"] == pytest.approx(0, abs=1e-9)  # the two draw the same numbers
+
+
+def test_a_gaussian_that_is_kept_gives_the_same_and_is_of_real_pictures_only(
+    stand_ins, built_faces, conditions, quick, monkeypatch
+):
+    """Three features of forty faces: enough rows for a Gaussian to be kept."""
+
+    def few(name, weights=None):
+        return Extractor(
+            name, "images", "1" * 64, "mean", lambda images, progress: images.mean(axis=(1,), dtype="f4")[:, 0]
+        )
+
+    def gaussians():
+        return [path for path in conditions.cache.glob("*.npy") if np.load(path).dtype == np.float64]
+
+    monkeypatch.setattr(registry, "network", few)
+    values = []
+    for seed, kept in ((0, 1), (0, 1), (1, 2)):  # with another seed other faces are drawn, and other real ones taken
+        changed = dataclasses.replace(conditions, part="all", count=40, seed=seed)
+        fresh, found = (
+            compare(metric="fid", a="vae-s0", b=str(built_faces), conditions=one)
+            for one in (dataclasses.replace(changed, cache=None), changed)
+        )
+        assert (found["value"], found["interval"]) == (fresh["value"], fresh["interval"])
+        assert len(gaussians()) == kept
+        values.append(found["value"])
+    assert values[0] == values[1] != values[2]
 
 
 def test_a_part_that_means_nothing_is_a_usage_error(arrays, built_faces, conditions, tmp_path):

@@ -271,15 +271,15 @@ def test_in_a_frame_a_plain_wheel_scrolls_the_page_around_it(page, shown, tmp_pa
         "asks.textContent = 'document.title = zoom'; page.head.append(asks); return Number(page.title) })()"
     )
     shown.open(around)
-    for modifiers, moves, way in ((0, True, 100), (2, False, -100)):  # 2 is Ctrl
-        shown.run("scrollTo(0, 0)")
+    for modifiers, moves in ((0, True), (2, False)):  # 2 is Ctrl
+        shown.run("scrollTo(0, 200)")
         shown.move(300, 400)
         for _ in range(3):
             shown.call(
-                "Input.dispatchMouseEvent", type="mouseWheel", x=300, y=400, deltaX=0, deltaY=way, modifiers=modifiers
+                "Input.dispatchMouseEvent", type="mouseWheel", x=300, y=400, deltaX=0, deltaY=-100, modifiers=modifiers
             )  # fmt: skip
             shown.settle()
-        assert (shown.run("scrollY") > 0) == moves
+        assert (shown.run("scrollY") < 200) == moves
         assert (shown.run(inside) > 1) != moves
     assert "Ctrl" in shown.run("document.querySelector('iframe').contentDocument.getElementById('keys').innerText")
     shown.open(page)
