@@ -38,6 +38,10 @@ class DataError(IdlError):
     code = "data"
 
 
+class WrongKind(DataError):
+    """A run is none of the kinds that are asked for."""
+
+
 class Diverged(IdlError):
     """A metric became NaN or infinite; the last good checkpoint is kept."""
 

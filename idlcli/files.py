@@ -85,19 +85,21 @@ def make_directory(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def only_one(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold a lock file while the block runs: wait for it, or without ``wait`` raise :class:`RunFailed`.
+def only_one(path: Path, *, seconds: float = -1, what: str = "") -> Iterator[None]:
+    """Hold a lock file while the block runs, or raise :class:`RunFailed` if another process holds it for so long.
 
+    Negative ``seconds`` wait for ever. ``what`` is in use meanwhile: the file's directory, unless it is said.
     The lock is the operating system's: it ends with the process that held it, however that ended.
     """
     import filelock
 
     make_directory(path.parent)
-    lock = filelock.FileLock(path, timeout=-1 if wait else 0)
+    lock = filelock.FileLock(path, timeout=seconds)
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise RunFailed(f"{path.parent} is in use by another process.", hint="Wait for it, or stop it.") from None
+        busy = f"{what or path.parent} is in use by another process."
+        raise RunFailed(busy, hint="Wait for it to end, or stop it.") from None
     except OSError as error:
         raise write_failure(path, error) from error
     try:

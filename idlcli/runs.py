@@ -16,10 +16,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import filelock
-
-from idlcli.errors import DataError, RunFailed, UsageError
-from idlcli.files import make_directory, read_json_lines, read_json_object, sweep_temporaries, write_failure, write_json
+from idlcli.errors import DataError, RunFailed, UsageError, WrongKind
+from idlcli.files import (
+    make_directory,
+    only_one,
+    read_json_lines,
+    read_json_object,
+    sweep_temporaries,
+    write_failure,
+    write_json,
+)
 
 SCHEMA = 1
 """Version of the run directory's layout; a newer one is refused."""
@@ -112,13 +118,12 @@ def create(*, root: Path, slug: str, name: str | None, kind: str, settings: dict
     """
     if name is not None and not NAME.fullmatch(name):
         raise UsageError(f"--name cannot be {name!r:.60}.", hint="Use up to 80 of A-Z a-z 0-9 . _ -, not a number.")
-    make_directory(root)
-    try:
-        with filelock.FileLock(root / ".lock"):
-            path = root / f"{_next_number(root):05d}-{name or slug}"
+    with only_one(root / ".lock"):
+        path = root / f"{_next_number(root):05d}-{name or slug}"
+        try:
             path.mkdir()
-    except OSError as error:
-        raise write_failure(root, error) from error
+        except OSError as error:
+            raise write_failure(root, error) from error
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     try:
         write_json(path / "config.json", {"schema": SCHEMA, "kind": kind, "created": created, "settings": settings})
@@ -146,11 +151,11 @@ def list_runs(root: Path) -> list[Run]:
 def find(reference: str, *, root: Path, kinds: Sequence[str] = ()) -> Run:
     """Return the run that ``reference`` means: a directory, a name, a number, or ``latest`` (of one of ``kinds``).
 
-    Raises :class:`DataError` if there is none, or if its kind is not one of ``kinds`` (where given).
+    Raises :class:`DataError` if there is none, :class:`WrongKind` if its kind is not one of ``kinds`` (where given).
     """
     run = _by_path(reference) or _by_name(reference, root=root, kinds=kinds)
     if kinds and run.kind not in kinds:
-        raise DataError(f"{run.name} is a {run.kind} run; this command takes {' or '.join(kinds)}.")
+        raise WrongKind(f"{run.name} is a {run.kind} run; this command takes {' or '.join(kinds)}.")
     return run
 
 
@@ -201,22 +206,10 @@ def is_locked(run: Run) -> bool:
 
 @contextlib.contextmanager
 def hold(run: Run) -> Iterator[None]:
-    """Hold the run's lock while the block runs, or raise :class:`RunFailed` if another process holds it.
-
-    The lock is the operating system's: it ends with the process that held it, however that ended.
-    """
-    lock = filelock.FileLock(run.path / ".lock", timeout=1)  # a look by `is_locked` holds it for a moment
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise RunFailed(f"{run.name} is in use by another process.", hint="Wait for it to end, or stop it.") from None
-    except OSError as error:
-        raise write_failure(run.path, error) from error
-    try:
+    """Hold the run's lock while the block runs, or raise :class:`RunFailed` if another process holds it."""
+    with only_one(run.path / ".lock", seconds=1, what=run.name):  # a look by `is_locked` holds it for a moment
         sweep_temporaries(run.path)
         yield
-    finally:
-        lock.release()
 
 
 def remove(*doomed: Run) -> None:

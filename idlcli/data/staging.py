@@ -6,10 +6,8 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import filelock
-
-from idlcli.errors import DataError, RunFailed, UsageError
-from idlcli.files import make_directory, read_json_object, write_failure
+from idlcli.errors import DataError, UsageError
+from idlcli.files import make_directory, only_one, read_json_object, write_failure
 
 
 @contextlib.contextmanager
@@ -25,7 +23,7 @@ def staged_directory(*, out: Path, kind: str, own: Collection[str], overwrite: b
     out = out.resolve() if out.is_symlink() else out
     make_directory(out.parent)
     stage, old = out.with_name(f".{out.name}.building"), out.with_name(f".{out.name}.old")
-    with _lock(out):
+    with only_one(out.with_name(f".{out.name}.lock"), seconds=0, what=str(out)):
         _clear_up(out, stage, old)
         check_replaceable(out=out, kind=kind, own=own, overwrite=overwrite)
         try:
@@ -65,21 +63,6 @@ def check_replaceable(*, out: Path, kind: str, own: Collection[str], overwrite: 
     if not ours:
         what = f"it holds {strangers[0][:80]!r}" if strangers else f"it has no manifest of {kind}"
         raise UsageError(f"{out} is not replaced: {what}.", hint="Move it away yourself, or give another --out.")
-
-
-@contextlib.contextmanager
-def _lock(out: Path) -> Iterator[None]:
-    lock = filelock.FileLock(out.with_name(f".{out.name}.lock"), timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise RunFailed(f"Another process is building {out}.", hint="Wait for it to end.") from None
-    except OSError as error:
-        raise write_failure(out, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _clear_up(out: Path, stage: Path, old: Path) -> None:

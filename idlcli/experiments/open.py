@@ -19,7 +19,7 @@ from idlcli import runs
 from idlcli.data import face_set, sources
 from idlcli.data.arrays import open_array
 from idlcli.data.labels import Column
-from idlcli.errors import DataError, UsageError
+from idlcli.errors import DataError, UsageError, WrongKind
 from idlcli.evaluation.features import Kind
 from idlcli.experiments.driver import settings_of
 from idlcli.runs import Run
@@ -70,8 +70,10 @@ def locate(reference: str, *, root: Path, kinds: Sequence[str] = ()) -> Run | Pa
         raise DataError(f"No such file or directory: {reference[:160]}.")
     try:
         return runs.find(reference, root=root, kinds=kinds)
+    except WrongKind:
+        raise
     except DataError as error:
-        if reference == "latest" or (path / "config.json").is_file() or "this command takes" in error.message:
+        if reference == "latest" or (path / "config.json").is_file():
             raise
         raise DataError(
             f"{reference[:80]!r} is neither a run in {root} nor a file or directory.", hint=error.hint
@@ -100,7 +102,7 @@ def model_of(run: Run, *, needs: str = "") -> Any:
     settings_of(run)  # a kind this idl knows, with settings it can read: before anything is imported by its name
     module = importlib.import_module(f"idlcli.experiments.{run.kind}")
     if not hasattr(module, "open_run"):
-        raise DataError(f"{run.name} is a {run.kind} run; this command takes {', '.join(PAINTERS[:-1])} or gan.")
+        raise WrongKind(f"{run.name} is a {run.kind} run; this command takes {', '.join(PAINTERS[:-1])} or gan.")
     model = module.open_run(run)
     if needs and not hasattr(model, needs):
         raise DataError(f"{run.name} is a {run.kind} run, which cannot {needs}.")

@@ -39,7 +39,7 @@ def run(
     for backend in {cell.settings.backend for cell in sweep.cells}:
         check(backend)
     todo = _jobs(sweep, place, absolute=engine == "ray")
-    with only_one(place / ".sweep.lock", wait=False):
+    with only_one(place / ".sweep.lock", seconds=0):
         write_json(place / "sweep.json", _about(sweep))
         ended: list[Ended] = []
         running = (

@@ -311,7 +311,7 @@ def test_what_a_killed_build_left_is_put_right(pack, tmp_path):
 def test_two_builds_of_one_directory_at_once(pack, tmp_path):
     def second(done, total):
         if done == 3:
-            with pytest.raises(RunFailed, match="Another process"):
+            with pytest.raises(RunFailed, match="in use by another process"):
                 build(pack, tmp_path / "out")
 
     assert build(pack, tmp_path / "out", progress=second)["count"] == 20

@@ -44,7 +44,7 @@ def run(
     plans = plan.plan(book, entries.values(), order)
     ended: Ended = []
     with (
-        only_one(order.root / ".reproduce.lock", wait=False),
+        only_one(order.root / ".reproduce.lock", seconds=0),
         stopping(lambda: f"{_done(ended)} of {len(plans)} trainings are done", what="reproduction"),
     ):
         sets = {name: data_sets.obtain(name, root=data, given=faces, say=say) for name in names_of_data(book, entries)}
