@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from idlcli import runs, settings
-from idlcli.experiments.driver import fingerprint
+from idlcli.experiments.provenance import fingerprint
 from idlcli.files import read_json_object, write_json
 from idlcli.runs import Run
 from idlcli.seeds import rng

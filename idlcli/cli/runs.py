@@ -87,7 +87,7 @@ def resume(
     """
     from idlcli import runs as library
     from idlcli.cli.progress import reporter
-    from idlcli.experiments import driver
+    from idlcli.experiments import driver, provenance
 
     root = runs_root(runs)
     found = (_latest(root) if run == "latest" else None) or library.find(run, root=root)
@@ -97,7 +97,7 @@ def resume(
     result = driver.resume(run=found, data=data, reporter=reporter(console), spread=given)
     for warning in result.get("warnings", ()):
         console.warn(warning)
-    check_alive(result, driver.settings_of(found))
+    check_alive(result, provenance.settings_of(found))
     said = "was done already; nothing was changed" if was_done else f"is done after {result['epochs']} epochs"
     return Result(result, f"{found.name} {said}: {headline(result)}.")
 

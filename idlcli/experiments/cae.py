@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from idlcli.evaluation.reconstruction import mean_squared_error
-from idlcli.experiments import face_task
+from idlcli.experiments import face_task, schedule
 from idlcli.experiments.face_model import FaceModel, apply, in_chunks, to_pixels, to_unit
 from idlcli.experiments.face_task import Images, Prepared
 from idlcli.runs import Run
@@ -42,13 +42,13 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     shown = np.asarray(prepared.faces.images[rows])
 
     def evaluate(epoch: int) -> dict[str, float]:
-        return {"test_mse": score(model, prepared, "test")["mse"]} if face_task.is_due(settings, epoch) else {}
+        return {"test_mse": score(model, prepared, "test")["mse"]} if schedule.is_due(settings, epoch) else {}
 
     progress = fit(
         Task(
             model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="images", evaluate=evaluate,
             sample=face_task.sampler(run, lambda: face_task.side_by_side(shown, reconstruct(model, shown))),
-            sample_epochs=face_task.sample_epochs(settings),
+            sample_epochs=schedule.sample_epochs(settings),
         ),
         run=run, reporter=reporter,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from idlcli.evaluation.feature_cache import FeatureCache
 from idlcli.evaluation.features import Progress
 from idlcli.evaluation.manifold import nearest_neighbours
 from idlcli.experiments import open as opening
-from idlcli.experiments import own_data
+from idlcli.experiments import provenance
 from idlcli.experiments.evaluate import Conditions, extractor_for, measure
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -47,7 +47,7 @@ def look(
     if data is not None:
         place = opening.place_of(data)
     elif isinstance(found, Run):
-        place = own_data.faces_of(found)
+        place = provenance.faces_of(found)
     else:
         raise UsageError("Give the data set that the samples were trained on.", hint="idl eval neighbours A DATA")
     if not (place / "manifest.json").is_file():

@@ -9,7 +9,6 @@ Only ``train`` needs the engine, and imports what needs it: bad input is refused
 import contextlib
 import dataclasses
 import importlib
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +16,11 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from idlcli import runs
-from idlcli.errors import DataError, IdlError, UsageError
-from idlcli.experiments import followers, initial
+from idlcli.errors import DataError, IdlError
+from idlcli.experiments import followers, initial, provenance
+from idlcli.experiments.provenance import settings_of
 from idlcli.files import only_one, read_json_object, write_json
 from idlcli.runs import Run
-from idlcli.settings import RUN_KINDS
-from idlcli.settings.fields import from_dict
 from idlcli.settings.resolve import applicable, changed, differences, without_place
 from idlcli.training import devices, engine
 from idlcli.training.reporter import Reporter
@@ -89,12 +87,10 @@ def resume(
         if not (run.path / "data.json").exists():  # stopped before anything was written
             _describe(run, prepared, initial.find(settings, kind=run.kind, data=prepared.data, root=run.path.parent))
         other_conditions = _other_conditions(run, settings.backend)
-        before = read_json_object(run.path / "data.json")
-        if before.get("fingerprint") != prepared.data["fingerprint"]:
-            raise DataError(
-                f"{settings.data} is not the data that {run.name} was trained on.",
-                hint="Say where those lie with --data, or start a new run.",
-            )
+        provenance.check(
+            run, prepared.data["fingerprint"], place=Path(settings.data),
+            hint="Say where those lie with --data, or start a new run.",
+        )  # fmt: skip
         devices.join(settings)
         result = _train(experiment, prepared, run, reporter, resumed=True)
         warnings = [*result.get("warnings", ()), *other_conditions]
@@ -212,17 +208,6 @@ def _describe(run: Run, prepared: Prepared, source: Run | None) -> None:
     write_json(run.path / "data.json", prepared.data | started)
 
 
-def settings_of(run: Run) -> Any:
-    """Return the settings of a run, each checked again."""
-    kind = run.kind
-    if kind not in RUN_KINDS:
-        raise DataError(f"{run.name} is a run of an unknown kind: {kind!r:.40}.", hint="Was it made by a newer idl?")
-    try:
-        return from_dict(RUN_KINDS[kind], run.config()["settings"], where=str(run.path / "config.json"))
-    except UsageError as error:
-        raise DataError(error.message, hint=error.hint) from error
-
-
 def _train(
     experiment: ModuleType, prepared: Prepared, run: Run, reporter: Reporter | None, *, resumed: bool
 ) -> dict[str, Any]:
@@ -247,11 +232,3 @@ def _result(run: Run, metrics: dict[str, Any], *, resumed: bool) -> dict[str, An
 
 def _module(kind: str) -> ModuleType:
     return importlib.import_module(f"idlcli.experiments.{kind}")
-
-
-def fingerprint(manifest: dict[str, Any]) -> str:
-    """Return the SHA-256 of what a data set is: its manifest without when it was built, and how long that took."""
-    import hashlib
-
-    kept = {key: value for key, value in manifest.items() if key not in ("built", "created", "seconds")}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

@@ -7,9 +7,9 @@ import numpy as np
 
 from idlcli.errors import DataError, UsageError
 from idlcli.experiments import face_task
-from idlcli.experiments.driver import settings_of
 from idlcli.experiments.face_task import Images
 from idlcli.experiments.inference import predict
+from idlcli.experiments.provenance import settings_of
 from idlcli.files import read_json_object
 from idlcli.runs import Run
 from idlcli.seeds import rng

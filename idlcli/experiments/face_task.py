@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from idlcli.data import face_set
 from idlcli.data.batches import Batches
 from idlcli.errors import DataError, UsageError
-from idlcli.experiments import own_data
-from idlcli.experiments.driver import fingerprint
+from idlcli.experiments import provenance
 from idlcli.runs import Run
 from idlcli.seeds import rng
 from idlcli.settings.faces import FaceTrainSettings, SamplingSettings
@@ -80,7 +79,8 @@ def prepare(settings: FaceTrainSettings, *, depth: int | None) -> Prepared:
         counts = np.bincount(labels[train], minlength=len(words)).tolist()
         condition = {"name": told, "words": list(words), "counts": counts}
     about = {
-        "path": settings.data, "kind": "faces", "fingerprint": fingerprint(faces.manifest), "size": faces.size,
+        "path": settings.data, "kind": "faces",
+        "fingerprint": provenance.fingerprint(faces.manifest), "size": faces.size,
         "train": len(train), "test": len(test), "test_sha256": hashlib.sha256(test.tobytes()).hexdigest(),
         "condition": condition,
     }  # fmt: skip
@@ -139,16 +139,6 @@ def uses_jit(settings: FaceTrainSettings) -> bool:
     return settings.jit == "on" or (settings.jit == "auto" and settings.backend == "jax")
 
 
-def sample_epochs(settings: FaceTrainSettings) -> frozenset[int]:
-    """Return the epochs whose pictures are kept: the first, the one at half time and the last."""
-    return frozenset({1, settings.epochs // 2, settings.epochs})
-
-
-def is_due(settings: FaceTrainSettings, epoch: int) -> bool:
-    """Whether the held-out images are looked at after ``epoch``."""
-    return epoch % settings.eval_every == 0 or epoch == settings.epochs
-
-
 def sampler(run: Run, draw: Callable[[], Images]) -> Callable[[int], None]:
     """Return what writes the sheet of an epoch's pictures; ``draw`` makes them, from the same codes each time."""
 
@@ -178,7 +168,7 @@ def held_out(run: Run, about: dict[str, Any], *, data: str | None, count: int, s
     """
     faces = face_set.load(path=Path(data if data is not None else str(about.get("path"))))
     if data is None:
-        own_data.check(run, faces.manifest, place=faces.path)
+        provenance.check(run, provenance.fingerprint(faces.manifest), place=faces.path)
     if faces.size != about["size"]:
         raise DataError(f"{faces.path} holds images of {faces.size} pixels; {run.name} is for {about['size']}.")
     rows = np.sort(rng(seed, "held out").permutation(faces.test_indices)[:count])

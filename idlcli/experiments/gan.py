@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from idlcli.experiments import face_task
+from idlcli.experiments import face_task, schedule
 from idlcli.experiments.face_model import FaceModel, apply, in_chunks, latents, to_pixels, to_unit
 from idlcli.experiments.face_task import Images, Prepared
 from idlcli.runs import Run
@@ -47,7 +47,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     told = np.arange(len(codes)) % prepared.classes if prepared.classes else None
 
     def evaluate(epoch: int) -> dict[str, float]:
-        if not face_task.is_due(settings, epoch):
+        if not schedule.is_due(settings, epoch):
             return {}
         found = score(model, prepared)
         return {f"test_{name}": found[name] for name in ("d_loss", "g_loss", "spread")}
@@ -59,7 +59,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         Task(
             model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="images",
             evaluate=evaluate, warn=warn, sample=face_task.sampler(run, lambda: pictures(model, codes, told)),
-            sample_epochs=face_task.sample_epochs(settings),
+            sample_epochs=schedule.sample_epochs(settings),
         ),
         run=run, reporter=reporter,
     )  # fmt: skip

@@ -20,9 +20,9 @@ from idlcli.errors import DataError
 from idlcli.evaluation.arithmetic import cross_entropy, log_softmax
 from idlcli.evaluation.features import ENGINE, Extractor, Progress
 from idlcli.evaluation.intervals import of_share
-from idlcli.experiments import driver, own_data
-from idlcli.experiments.driver import fingerprint, settings_of
+from idlcli.experiments import driver, provenance, schedule
 from idlcli.experiments.inference import predict
+from idlcli.experiments.provenance import fingerprint, settings_of
 from idlcli.files import read_json_object, sha256_of_file
 from idlcli.runs import Run
 from idlcli.seeds import integer, rng
@@ -93,7 +93,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     )
 
     def evaluate(epoch: int) -> dict[str, float]:
-        if epoch % settings.eval_every and epoch != settings.epochs:
+        if not schedule.is_due(settings, epoch):
             return {}
         found = score(model, bank, prepared.test)
         return {f"test_{name}": found[name] for name in ("accuracy", "digit_accuracy", "loss")}
@@ -200,8 +200,8 @@ class Judge:
 
         Raises :class:`DataError` if its data are at neither.
         """
-        place = near if own_data.are_at(self.run, near) else Path(self.settings.data)
-        own_data.check(self.run, arithmetic.load(place).manifest, place=place)
+        place = near if provenance.are_at(self.run, near) else Path(self.settings.data)
+        provenance.check(self.run, fingerprint(arithmetic.load(place).manifest), place=place)
         prepared = prepare(dataclasses.replace(self.settings, data=str(place)))
         return np.asarray(prepared.bank.images[prepared.train])
 

@@ -21,7 +21,7 @@ from idlcli.data.arrays import open_array
 from idlcli.data.labels import Column
 from idlcli.errors import DataError, UsageError, WrongKind
 from idlcli.evaluation.features import Kind
-from idlcli.experiments.driver import settings_of
+from idlcli.experiments.provenance import settings_of
 from idlcli.runs import Run
 from idlcli.seeds import rng
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from idlcli.errors import DataError
 from idlcli.evaluation.reconstruction import WINDOW, mean_squared_error, reconstruction_scores
 from idlcli.experiments import open as opening
-from idlcli.experiments import own_data
+from idlcli.experiments import provenance
 from idlcli.experiments.evaluate import Conditions, open_real
 from idlcli.experiments.open import Opened
 from idlcli.runs import Run, find
@@ -41,7 +41,7 @@ def score(*, run: str, data: str | None, conditions: Conditions) -> dict[str, An
 
 def pictures_of(run: Run, data: str | None, conditions: Conditions) -> Opened:
     """Return the pictures to show a run: of ``data``, else of the data set it was made with (where it lay then)."""
-    place = opening.place_of(data) if data is not None else own_data.faces_of(run)
+    place = opening.place_of(data) if data is not None else provenance.faces_of(run)
     opened = open_real(place, conditions.part, conditions)
     if opened.kind != "images":
         raise DataError(f"{place} holds {opened.kind}, not pictures.")

@@ -16,10 +16,11 @@ from idlcli.data.queries import commuted, split
 from idlcli.errors import UsageError
 from idlcli.evaluation.handwriting import diversity
 from idlcli.experiments import judge as judging
+from idlcli.experiments import schedule
 from idlcli.experiments.answers import Answers
-from idlcli.experiments.driver import fingerprint
 from idlcli.experiments.handwriting import Hand, hand_of
 from idlcli.experiments.judge import Judge
+from idlcli.experiments.provenance import fingerprint
 from idlcli.experiments.scenarios import Scenario, TextImage, check_judge, is_read_over, scenario_of
 from idlcli.experiments.strips import strip_of
 from idlcli.files import write_json, write_text
@@ -188,7 +189,7 @@ def _task(scenario: Scenario, prepared: Prepared, run: Run) -> "Task":
 
     def evaluate(epoch: int) -> dict[str, float]:
         row: dict[str, float] = {}
-        due = {"validation"} | ({"test"} if epoch % settings.eval_every == 0 or epoch == settings.epochs else set())
+        due = {"validation"} | ({"test"} if schedule.is_due(settings, epoch) else set())
         for name, side in prepared.sides.items():
             if name in due and len(side):
                 found = scenario.answers(model, side, side=name).score()
@@ -207,7 +208,7 @@ def _task(scenario: Scenario, prepared: Prepared, run: Run) -> "Task":
     return Task(
         model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="queries", evaluate=evaluate,
         best=_best(settings),
-        sample=sample, sample_epochs=frozenset({1, settings.epochs // 2, settings.epochs}),
+        sample=sample, sample_epochs=schedule.sample_epochs(settings),
         names={"answer_character": "character", "answer_exact": "exact"},
     )  # fmt: skip
 

@@ -16,8 +16,8 @@ from idlcli.data.pictures import decode_strip
 from idlcli.data.queries import OPERATIONS, encode, make_queries
 from idlcli.data.zips import MAX_BYTES
 from idlcli.errors import DataError, UsageError
-from idlcli.experiments import driver, own_data
 from idlcli.experiments import judge as judging
+from idlcli.experiments import provenance
 from idlcli.experiments.answers import confidences
 from idlcli.experiments.handwriting import Hand, hand_of
 from idlcli.experiments.inference import predict
@@ -44,7 +44,7 @@ class Solver:
         reporter: Reporter | None = None,
     ) -> None:  # fmt: skip
         self.run = run
-        settings: Seq2seqSettings = driver.settings_of(run)
+        settings: Seq2seqSettings = provenance.settings_of(run)
         self.settings = dataclasses.replace(settings, data=data or settings.data)
         if style_scale is not None:
             if not (settings.mode == "text-image" and settings.architecture == "columns" and settings.style_size):
@@ -69,7 +69,7 @@ class Solver:
     def hand(self) -> Hand:
         """The glyphs of the run's data, parted as they were when it was trained."""
         data = arithmetic.load(Path(self.settings.data))
-        own_data.check(self.run, data.manifest, place=data.path)
+        provenance.check(self.run, provenance.fingerprint(data.manifest), place=data.path)
         return hand_of(data, seed=self.settings.seed)
 
     @functools.cached_property

@@ -9,7 +9,7 @@ import numpy as np
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation.mixture import Mixture, fit_mixture
 from idlcli.evaluation.reconstruction import mean_squared_error
-from idlcli.experiments import face_task
+from idlcli.experiments import face_task, schedule
 from idlcli.experiments.face_model import FaceModel, apply, in_chunks, latents, sigmoid, to_pixels, to_unit
 from idlcli.experiments.face_task import Images, Prepared
 from idlcli.files import read_tensors, write_tensors
@@ -74,7 +74,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     labels = np.arange(len(codes)) % prepared.classes if prepared.classes else None
 
     def evaluate(epoch: int) -> dict[str, float]:
-        if not face_task.is_due(settings, epoch):
+        if not schedule.is_due(settings, epoch):
             return {}
         found = score(model, prepared, "test")
         shown = ("loss", "reconstruction", "kl", "mse", "active_latents")
@@ -84,7 +84,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         Task(
             model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="images",
             evaluate=evaluate, sample=face_task.sampler(run, lambda: pictures(model, codes, labels)),
-            sample_epochs=face_task.sample_epochs(settings), names={"loss": "objective", "bound": "loss"},
+            sample_epochs=schedule.sample_epochs(settings), names={"loss": "objective", "bound": "loss"},
         ),
         run=run, reporter=reporter,
     )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 from broken_disk import Disk
 
 from idlcli.errors import DataError, Diverged, IdlError, RunFailed, UsageError
-from idlcli.experiments import driver
+from idlcli.experiments import driver, provenance
 from idlcli.runs import Run, hold
 from idlcli.settings.resolve import applicable
 from idlcli.training import engine
@@ -56,7 +56,7 @@ def test_a_run_holds_what_describes_it_and_nothing_else(whole, small):
     assert config["schema"] == 1
     assert config["kind"] == "seq2seq"
     assert config["settings"] == applicable(small)
-    assert driver.settings_of(whole) == small
+    assert provenance.settings_of(whole) == small
     environment = json.loads((whole.path / "environment.json").read_text())
     assert environment["backend"] == small.backend
     assert environment["processor"] == engine.processor() != ""

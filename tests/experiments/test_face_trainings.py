@@ -10,7 +10,7 @@ import pytest
 
 from idlcli.data import face_set
 from idlcli.errors import DataError, UsageError
-from idlcli.experiments import cae, driver, face_task, gan, vae
+from idlcli.experiments import cae, driver, face_task, gan, provenance, vae
 from idlcli.runs import Run
 from idlcli.seeds import rng
 from idlcli.settings import CaeSettings, GanSettings, VaeSettings
@@ -531,7 +531,7 @@ def test_the_weight_of_the_divergence_rises_anew_where_another_training_starts(k
 )
 def test_one_of_other_weights_is_refused_before_a_run_is_made(changes, said, face_runs, tmp_path):
     """Told no label, or without an average, a model of the same layers has other weights."""
-    settings = dataclasses.replace(driver.settings_of(Run(face_runs["gan"])), init=str(face_runs["gan"]), **changes)
+    settings = dataclasses.replace(provenance.settings_of(Run(face_runs["gan"])), init=str(face_runs["gan"]), **changes)
     with pytest.raises(UsageError, match=said):
         driver.start(kind="gan", settings=settings, root=tmp_path, name=None)
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ import pytest
 
 from idlcli import runs
 from idlcli.errors import DataError, UsageError
-from idlcli.experiments import driver
+from idlcli.experiments import driver, provenance
 from idlcli.files import sha256_of_file
 from idlcli.runs import Run
 from idlcli.settings.resolve import applicable
@@ -141,7 +141,7 @@ def test_a_run_without_a_checkpoint_is_refused(first, onward, tmp_path):
 
 def test_a_reader_over_the_shoulder_is_a_part_of_the_model(written_runs):
     before = {path.name for path in written_runs.iterdir()}
-    settings = driver.settings_of(runs.find("writer", root=written_runs))
+    settings = provenance.settings_of(runs.find("writer", root=written_runs))
     with pytest.raises(UsageError, match="legible-weight False, now True"):
         start(dataclasses.replace(settings, init="writer", legible_weight=1.0), written_runs)
     assert {path.name for path in written_runs.iterdir()} == before

@@ -14,7 +14,7 @@ from idlcli.data.arithmetic import Arithmetic
 from idlcli.data.digits import BUNDLED, SIDE
 from idlcli.data.face_set import Faces
 from idlcli.errors import DataError
-from idlcli.experiments.driver import fingerprint
+from idlcli.experiments.provenance import fingerprint
 from idlcli.settings import ArithmeticSettings, FacesSettings
 
 FOLDERS = {"shared": "arithmetic-shared", "disjoint": "arithmetic", "faces": "faces"}
