@@ -24,7 +24,7 @@ ROWS = [
     {"models"},
     {"data"},
     {"viz"},
-    {"recipes", "runs", "settings", "files", "seeds", "errors", "__init__"},
+    {"recipes", "runs", "settings", "files", "seeds", "errors", "dotted", "__init__"},
 ]
 """From the top of the house to the ground: each row may import the rows below it and its own, never one above."""
 

@@ -101,13 +101,11 @@ def test_a_range_is_said_as_a_person_reads_it():
         c: float = setting(0.1, "C.", above=0)
         d: int = setting(0, "D.", low=0)
         e: str = setting("", "E.")
-        f: int | None = setting(None, "F.", low=0, high=4_294_967_295)
+        f: int = setting(0, "F.", low=0, high=4_294_967_295)
 
     fields = fields_of(Some)
     said = [field.range_text for field in fields.values()]
     assert said == ["1..4096", "> 0, <= 10", "> 0", ">= 0", "", "0..4294967295"]
-    assert fields["f"].optional
-    assert fields["f"].check(None, subject="f") is None
     with pytest.raises(UsageError):
         fields["a"].check(None, subject="a")
 

@@ -1,5 +1,6 @@
 """`idl cae`: train a convolutional autoencoder of faces, and see what it keeps."""
 
+from idlcli.cli import training
 from idlcli.cli.console import Console, Result
 from idlcli.cli.faces import (
     DataOption,
@@ -8,7 +9,6 @@ from idlcli.cli.faces import (
     PicturesOption,
     open_run,
     reconstruct,
-    train_faces,
     trained_text,
 )
 from idlcli.cli.options import Plan, RunArgument, RunsOption, command, make_app
@@ -20,7 +20,7 @@ app = make_app()
 @command(app, "train", full_name="cae train", settings=CaeSettings, makes_run=True)
 def train(console: Console, plan: Plan) -> Result:
     """Train an encoder of faces to a few numbers, and a decoder back."""
-    data = train_faces("cae", plan, console)
+    data = training.train("cae", plan, console)
     return Result(data, trained_text(data))
 
 

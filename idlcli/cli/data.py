@@ -57,13 +57,15 @@ def build_all(
 @command(app, "check", full_name="data check")
 def check(path: DataArgument, console: Console) -> Result:
     """Count what a data set or a source holds and name what is wrong with it; only reads."""
+    from idlcli import dotted
     from idlcli.data import arithmetic, face_check
 
     if arithmetic.is_built(Path(path)):
         data = arithmetic.check(path=Path(path))
     else:
         data = face_check.check(path=Path(path), progress=console.counter("checked:"))
-    return Result(data, table(list(_flat(data)), header=("what", "found")))
+    found = [(key, str(value) if isinstance(value, list) else value) for key, value in dotted.leaves(data)]
+    return Result(data, table(found, header=("what", "found")))
 
 
 @command(app, "show", full_name="data show")
@@ -93,11 +95,3 @@ def _built(data: dict[str, Any]) -> str:
     if len(data["skipped"]) > 20:
         lines.append(f"... and {len(data['skipped']) - 20} more; the manifest lists them.")
     return "\n".join(lines)
-
-
-def _flat(data: dict[str, Any], prefix: str = "") -> Any:
-    for key, value in data.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", str(value) if isinstance(value, list) else value

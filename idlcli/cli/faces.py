@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from idlcli.cli.console import Console, Result, table
-from idlcli.cli.options import Plan, parse_seeds, runs_root
+from idlcli.cli.console import Result, table
+from idlcli.cli.options import parse_seeds, runs_root
+from idlcli.cli.training import ended
 from idlcli.errors import ThresholdMissed, UsageError
 from idlcli.settings import VaeSettings
 from idlcli.settings.fields import UNSIGNED_32
@@ -37,17 +38,6 @@ DataOption = Annotated[
 ]
 
 
-def train_faces(kind: str, plan: Plan, console: Console) -> dict[str, Any]:
-    """Train a model of faces; say what it warns of."""
-    from idlcli.cli.progress import reporter
-    from idlcli.experiments import driver
-
-    data = driver.start(kind=kind, settings=plan.settings, root=plan.runs, name=plan.name, reporter=reporter(console))
-    for warning in data.get("warnings", ()):
-        console.warn(warning)
-    return data
-
-
 def check_alive(data: dict[str, Any], settings: Any) -> None:
     """Raise :class:`ThresholdMissed` for a VAE of fewer live latents than its settings ask for."""
     if not isinstance(settings, VaeSettings):
@@ -65,7 +55,7 @@ def trained_text(data: dict[str, Any]) -> str:
     sides = ("train", "test")
     keys = list(dict.fromkeys(key for side in sides for key in data[side]))
     scores = table([(side, *(data[side].get(key) for key in keys)) for side in sides], header=("part", *keys))
-    return f"{scores}\n\nThe run is {data['run']} ({data['epochs']} epochs, {data['seconds']:.0f} s)."
+    return f"{scores}\n\n{ended(data)}"
 
 
 def open_run(reference: str, runs: str, *, kind: str) -> Any:

@@ -1,5 +1,6 @@
 """`idl gan`: train a generator of faces, and see what it draws."""
 
+from idlcli.cli import training
 from idlcli.cli.console import Console, Result
 from idlcli.cli.faces import (
     CountOption,
@@ -12,7 +13,6 @@ from idlcli.cli.faces import (
     interpolate,
     open_run,
     sample,
-    train_faces,
     trained_text,
 )
 from idlcli.cli.options import Plan, RunArgument, RunsOption, command, make_app
@@ -24,7 +24,7 @@ app = make_app()
 @command(app, "train", full_name="gan train", settings=GanSettings, makes_run=True)
 def train(console: Console, plan: Plan) -> Result:
     """Train a generator of faces against a discriminator that tells them from real ones."""
-    data = train_faces("gan", plan, console)
+    data = training.train("gan", plan, console)
     return Result(data, trained_text(data))
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from idlcli.cli import training
 from idlcli.cli.console import Console, Result, percent, table
 from idlcli.cli.options import Plan, command, make_app
 from idlcli.settings import JudgeSettings
@@ -12,18 +13,13 @@ app = make_app()
 @command(app, "train", full_name="judge train", settings=JudgeSettings, makes_run=True)
 def train(console: Console, plan: Plan) -> Result:
     """Train the classifier on the train pool of glyphs and score it on the test pool, which trains nothing."""
-    from idlcli.cli.progress import reporter
-    from idlcli.experiments import driver
-
-    data = driver.start(
-        kind="judge", settings=plan.settings, root=plan.runs, name=plan.name, reporter=reporter(console)
-    )
+    data = training.train("judge", plan, console)
     rows = [
         (side, one["n"], percent(one["accuracy"]), one["digits"], percent(one["digit_accuracy"]), between(one))
         for side, one in ((side, data[side]) for side in ("train", "test"))
     ]
     scores = table(rows, header=("pool", "glyphs", "read right", "digits", "read right", "95% interval"))
-    return Result(data, f"{scores}\n\nThe run is {data['run']} ({data['epochs']} epochs, {data['seconds']:.0f} s).")
+    return Result(data, f"{scores}\n\n{training.ended(data)}")
 
 
 def between(score: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ def list_runs(runs: RunsOption = "") -> Result:
 @command(app, "show", full_name="runs show")
 def show(run: RunArgument, runs: RunsOption = "") -> Result:
     """Show a run: its settings, its state and its metrics."""
+    from idlcli import dotted
     from idlcli import runs as library
 
     found = library.find(run, root=runs_root(runs))
@@ -33,7 +34,7 @@ def show(run: RunArgument, runs: RunsOption = "") -> Result:
     summary = library.summary(found)
     data = {**summary, "path": str(found.path), "settings": settings}
     settings_text = table([(k.replace("_", "-"), _plain(v)) for k, v in settings.items()], header=("setting", "value"))
-    metrics = table(list(_flat(summary["metrics"] or {})), header=("metric", "value")) if summary["metrics"] else ""
+    metrics = table(list(dotted.leaves(summary["metrics"])), header=("metric", "value")) if summary["metrics"] else ""
     about = (
         f"{found.path}\n{summary['kind']}, {summary['status']}, {summary['epochs']} epochs, made {summary['created']}"
     )
@@ -134,14 +135,6 @@ def headline(metrics: dict[str, Any] | None) -> str:
     if not isinstance(test, dict):
         return "-"
     return ", ".join(f"test {key} {value:.4g}" for key, value in list(test.items()) if isinstance(value, float))
-
-
-def _flat(metrics: dict[str, Any], prefix: str = "") -> Any:
-    for key, value in metrics.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _plain(value: Any) -> str:

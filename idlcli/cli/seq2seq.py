@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from idlcli.cli import training
 from idlcli.cli.console import Console, Result, percent, table
 from idlcli.cli.judge import between
 from idlcli.cli.options import Plan, RunArgument, RunsOption, command, make_app, runs_root
@@ -35,12 +36,7 @@ StyleOption = Annotated[
 @command(app, "train", full_name="seq2seq train", settings=Seq2seqSettings, makes_run=True)
 def train(console: Console, plan: Plan) -> Result:
     """Train a model on a part of the queries and test it on all the others."""
-    from idlcli.cli.progress import reporter
-    from idlcli.experiments import driver
-
-    data = driver.start(
-        kind="seq2seq", settings=plan.settings, root=plan.runs, name=plan.name, reporter=reporter(console)
-    )
+    data = training.train("seq2seq", plan, console)
     return Result(data, trained_text(data))
 
 
@@ -150,8 +146,7 @@ def _lines(path: Path) -> list[str]:
 
 def trained_text(data: dict[str, Any]) -> str:
     """Return the result of a training as a person reads it."""
-    ended = f"The run is {data['run']} ({data['epochs']} epochs, {data['seconds']:.0f} s)."
-    return "\n\n".join([_scores(data), *_judged(data), ended])
+    return "\n\n".join([_scores(data), *_judged(data), training.ended(data)])
 
 
 def _scores(data: dict[str, Any]) -> str:

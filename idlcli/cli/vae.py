@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from idlcli.cli import training
 from idlcli.cli.console import Console, Result
 from idlcli.cli.faces import (
     CountOption,
@@ -21,7 +22,6 @@ from idlcli.cli.faces import (
     open_run,
     reconstruct,
     sample,
-    train_faces,
     trained_text,
 )
 from idlcli.cli.options import Plan, RunArgument, RunsOption, command, make_app
@@ -40,7 +40,7 @@ PriorOption = Annotated[
 @command(app, "train", full_name="vae train", settings=VaeSettings, makes_run=True)
 def train(console: Console, plan: Plan) -> Result:
     """Train an encoder of faces to Gaussian codes, and a decoder back."""
-    data = train_faces("vae", plan, console)
+    data = training.train("vae", plan, console)
     check_alive(data, plan.settings)
     return Result(data, trained_text(data))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from idlcli.errors import DataError
+from idlcli.errors import DataError, said
 
 
 def open_array(path: Path, *, hint: str = "") -> np.memmap[Any, np.dtype[Any]]:
@@ -17,5 +17,5 @@ def open_array(path: Path, *, hint: str = "") -> np.memmap[Any, np.dtype[Any]]:
     except DataError:
         raise
     except Exception as error:  # a hostile header may fail anywhere in its parser
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:120].rstrip(".")
+        reason = getattr(error, "strerror", None) or said(error)
         raise DataError(f"{path} is not a whole .npy of numbers: {reason}.", hint=hint) from error

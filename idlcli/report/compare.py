@@ -1,9 +1,9 @@
 """Runs side by side: where their settings differ, and each of their numbers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from idlcli import runs
+from idlcli import dotted, runs
 from idlcli.runs import Run
 
 
@@ -15,7 +15,7 @@ def compare(found: Sequence[Run]) -> dict[str, Any]:
     configs = [run.config() for run in found]
     names = dict.fromkeys(name for config in configs for name in config["settings"])
     settings = {name: [config["settings"].get(name) for config in configs] for name in names}
-    flat = [dict(_numbers(run.metrics() or {})) for run in found]
+    flat = [dotted.numbers(run.metrics() or {}) for run in found]
     keys = dict.fromkeys(key for metrics in flat for key in metrics)
     warnings = []
     if len({config["kind"] for config in configs}) > 1:
@@ -28,11 +28,3 @@ def compare(found: Sequence[Run]) -> dict[str, Any]:
         "metrics": {key: [metrics.get(key) for metrics in flat] for key in keys},
         "warnings": warnings,
     }
-
-
-def _numbers(metrics: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    for key, value in metrics.items():
-        if isinstance(value, dict):
-            yield from _numbers(value, f"{prefix}{key}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield f"{prefix}{key}", value

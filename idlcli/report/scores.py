@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from idlcli import dotted
 from idlcli.report.content import NOTHING, Cell, Table, Tile
 from idlcli.report.markup import clean
 from idlcli.report.story import Story
@@ -63,7 +64,7 @@ def tables(stories: Sequence[Story]) -> list[Table]:
             rows = [[_name(story), *(_score(story, *column) for column in columns)] for story in alike]
             header = ["run", *(f"{side}: {name_of(key)}" for side, key in columns)]
             found.append(Table(f"Scores: {clean(family)}", header, rows, about=about))
-    others = {s: dict(_flat({k: v for k, v in s.metrics.items() if k not in NOT_SCORES})) for s in stories}
+    others = {s: dotted.numbers({k: v for k, v in s.metrics.items() if k not in NOT_SCORES}) for s in stories}
     measured = [story for story in stories if others[story]]
     if measured:
         keys = dict.fromkeys(key for story in measured for key in others[story])
@@ -184,11 +185,3 @@ def _confidence(row: dict[str, str]) -> float:
 
 def _word(text: str) -> Cell:
     return Cell(clean(text, 60) or "–")
-
-
-def _flat(metrics: dict[str, Any], prefix: str = "") -> Any:
-    for key, value in metrics.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{key}.")
-        elif number(value) is not None:
-            yield f"{prefix}{key}", value

@@ -6,7 +6,6 @@ come the command-line options, the keys a TOML file may hold, the `IDL_*` variab
 
 import dataclasses
 import math
-import types
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -43,7 +42,6 @@ class Field:
 
     name: str
     type: type
-    optional: bool
     choices: tuple[str, ...]
     default: Any
     help: str
@@ -86,8 +84,6 @@ class Field:
 
     def check(self, value: Any, *, subject: str) -> Any:
         """Return ``value`` as this field's type, or raise :class:`UsageError`; ``subject`` is what a person calls it."""
-        if value is None and self.optional:
-            return None
         kind = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[self.type]
         if self.type is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value) if value.bit_length() < 1024 else math.copysign(math.inf, value > 0 or -1)
@@ -129,23 +125,17 @@ def fields_of(settings: type) -> dict[str, Field]:
     hints = typing.get_type_hints(settings)
     result = {}
     for field in dataclasses.fields(settings):
-        kind, optional, choices = _unwrap(hints[field.name])
+        kind, choices = _unwrap(hints[field.name])
         only = {name: values for name, values in field.metadata["only"].items() if name in hints}
         result[field.name] = Field(
-            name=field.name, type=kind, optional=optional, choices=choices, default=field.default,
+            name=field.name, type=kind, choices=choices, default=field.default,
             **{**field.metadata, "only": only},
         )  # fmt: skip
     return result
 
 
-def _unwrap(hint: Any) -> tuple[type, bool, tuple[str, ...]]:
-    optional = False
-    if isinstance(hint, types.UnionType):
-        optional = True
-        (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
-    if typing.get_origin(hint) is Literal:
-        return str, optional, typing.get_args(hint)
-    return hint, optional, ()
+def _unwrap(hint: Any) -> tuple[type, tuple[str, ...]]:
+    return (str, typing.get_args(hint)) if typing.get_origin(hint) is Literal else (hint, ())
 
 
 def as_dict(settings: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from idlcli.errors import RunFailed, UsageError
+from idlcli.errors import RunFailed, UsageError, said
 from idlcli.settings.common import TrainSettings
 from idlcli.settings.fields import shorten
 from idlcli.training import engine
@@ -161,8 +161,7 @@ class Group(Alone):
 
     def lost(self, error: Exception) -> RunFailed | None:
         """Return what to say if an error means that another process is gone."""
-        said = " ".join(str(error).split())
-        if self.processes == 1 or not any(word in said for word in LOST):
+        if self.processes == 1 or not any(word in str(error) for word in LOST):
             return None
         return RunFailed("Another process of the training was lost.", hint=GO_ON)
 
@@ -238,8 +237,7 @@ def join(settings: TrainSettings) -> None:
             try:
                 jax.distributed.initialize(address, settings.processes, settings.process_id)
             except Exception as error:
-                said = " ".join(str(error).split())[:100]
-                raise RunFailed(f"The processes at {address} could not join: {said}.") from error
+                raise RunFailed(f"The processes at {address} could not join: {said(error)}.") from error
         engine.start(settings.backend, deterministic=settings.deterministic)
         found = jax.local_device_count()
         if found < settings.devices:

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Protocol, TypeVar
 
+from idlcli import dotted
 from idlcli.errors import Interrupted, RunFailed, UsageError
 from idlcli.experiments import driver
 from idlcli.files import make_directory, only_one, write_json
@@ -124,15 +125,15 @@ def _check_metrics(sweep: Sweep, outcome: Outcome) -> None:
     if outcome.status != "done":
         return
     for key in (sweep.metric, *sweep.also):
-        if sweep_table.value_of(outcome.metrics, key) is None:
-            known = [name for name in sweep_table.numbers(outcome.metrics) if name.startswith(("test.", "validation."))]
+        if dotted.number(outcome.metrics, key) is None:
+            known = [name for name in dotted.numbers(outcome.metrics) if name.startswith(("test.", "validation."))]
             raise UsageError(
                 f"{sweep.name}: {outcome.run} has no metric {key!r:.60}.", hint=f"It has {', '.join(known)[:150]}."
             )
 
 
 def _line(sweep: Sweep, job: Job, outcome: Outcome, count: int) -> str:
-    value = sweep_table.value_of(outcome.metrics, sweep.metric)
+    value = dotted.number(outcome.metrics, sweep.metric)
     said = {
         "done": f"{sweep.metric} {value:.4g}" if value is not None else "done",
         "failed": f"failed: {outcome.error}",

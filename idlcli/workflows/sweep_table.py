@@ -3,10 +3,11 @@
 import csv
 import io
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from idlcli import dotted
 from idlcli.files import write_json, write_text
 from idlcli.viz import ranking
 from idlcli.workflows.cells import Job, Outcome
@@ -47,8 +48,8 @@ def _cells(sweep: Sweep, ended: Sequence[tuple[Job, Outcome]]) -> list[dict[str,
                 "seed": job.cell.settings.seed,
                 "run": outcome.run,
                 "status": outcome.status,
-                "value": value_of(outcome.metrics, sweep.metric),
-                "also": {key: value_of(outcome.metrics, key) for key in sweep.also},
+                "value": dotted.number(outcome.metrics, sweep.metric),
+                "also": {key: dotted.number(outcome.metrics, key) for key in sweep.also},
                 "seconds": outcome.seconds,
                 "error": outcome.error,
             }
@@ -96,25 +97,7 @@ def _csv(sweep: Sweep, ended: Sequence[tuple[Job, Outcome]]) -> str:
     writer.writerow((*names, "seed", "run", "status", sweep.metric, *sweep.also, "seconds", "error"))
     for job, outcome in ended:
         settings = job.cell.settings
-        measured = [value_of(outcome.metrics, key) for key in (sweep.metric, *sweep.also)]
+        measured = [dotted.number(outcome.metrics, key) for key in (sweep.metric, *sweep.also)]
         told = [getattr(settings, name) for name in axes]
         writer.writerow((*told, settings.seed, outcome.run, outcome.status, *measured, outcome.seconds, outcome.error))
     return file.getvalue()
-
-
-def value_of(metrics: Mapping[str, Any], key: str) -> float | None:
-    """Return the number that a dotted key such as ``test.exact`` means in metrics, or None."""
-    return numbers(metrics).get(key)
-
-
-def numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return every number of nested metrics by its dotted key."""
-    return dict(_walk(metrics, ""))
-
-
-def _walk(metrics: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, float]]:
-    for key, value in metrics.items():
-        if isinstance(value, Mapping):
-            yield from _walk(value, f"{prefix}{key}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            yield f"{prefix}{key}", float(value)

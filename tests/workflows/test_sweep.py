@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
+from idlcli import dotted
 from idlcli.errors import Interrupted, RunFailed, UsageError
 from idlcli.experiments import driver
 from idlcli.runs import Run, is_locked, list_runs
@@ -171,8 +172,8 @@ def test_two_sweeps_do_not_share_a_directory(sweep, outcomes, tmp_path):
 
 def test_numbers_of_metrics_are_found_by_their_dotted_keys():
     metrics = {"epochs": 3, "test": {"exact": 0.5, "ok": True, "name": "x"}, "none": None}
-    assert sweep_table.numbers(metrics) == {"epochs": 3.0, "test.exact": 0.5}
-    assert sweep_table.value_of(metrics, "test.name") is None
+    assert dotted.numbers(metrics) == {"epochs": 3.0, "test.exact": 0.5}
+    assert dotted.number(metrics, "test.name") is None
     assert sweep_table.spread([]) == {"n": 0, "mean": None, "sd": None, "low": None, "high": None}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from idlcli import dotted
 from idlcli.runs import Run
 from idlcli.workflows.reproduce import instruments
 from idlcli.workflows.reproduce.book import UNITS, Book, Quantity, SideName, Value
@@ -16,7 +17,6 @@ from idlcli.workflows.reproduce.data_sets import DataSet, facts
 from idlcli.workflows.reproduce.elsewhere import Elsewhere, Key
 from idlcli.workflows.reproduce.instruments import Bench
 from idlcli.workflows.reproduce.plan import Order, by_hand, planned, settings_of
-from idlcli.workflows.sweep_table import numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Shop:
                 rows = [row for row in rows if row["epoch"] == int(which)]
             return float(rows[0 if which == "first" else -1][name]) if rows else None
         if not instruments.is_instrument(source):
-            return numbers(run.metrics() or {}).get(key)
+            return dotted.number(run.metrics() or {}, key)
         found, _ = instruments.take(source, run, self.bench)
         deep: Any = found
         for part in rest.split("."):
