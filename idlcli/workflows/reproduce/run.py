@@ -19,8 +19,8 @@ from idlcli.workflows.reproduce.book import SIDES, Book, Cell, Claim, Entry, nee
 from idlcli.workflows.reproduce.data_sets import DataSet
 from idlcli.workflows.reproduce.elsewhere import Elsewhere, Key
 from idlcli.workflows.reproduce.instruments import Bench
+from idlcli.workflows.reproduce.material import Material
 from idlcli.workflows.reproduce.plan import Order, Planned
-from idlcli.workflows.reproduce.shop import Shop
 from idlcli.workflows.sweep import here, stopping
 
 Group = Sequence[tuple[Planned, Job]]
@@ -117,14 +117,14 @@ def _tell(
     bench = Bench(
         root=order.root, data={name: one.path for name, one in sets.items()}, quick=order.scale == "quick", cache=cache
     )  # fmt: skip
-    shop = Shop(book=book, order=order, runs=runs, elsewhere=joined, data=sets, bench=bench, out=out, say=say)
+    material = Material(book=book, order=order, runs=runs, elsewhere=joined, data=sets, bench=bench, out=out, say=say)
     make_directory(out / "figures")
-    cells = [results.result(entry, shop) for entry in entries.values()]
+    cells = [results.result(entry, material) for entry in entries.values()]
     by_plan = {(one.training, one.side, one.seed): outcome for one, outcome in ended}
     trainings = [
         {
             **_told(book, one, by_plan[key], order),
-            **elsewhere.told(one, sets[one.data], shop.readings.get(key, {})),
+            **elsewhere.told(one, sets[one.data], material.readings.get(key, {})),
             "warnings": (runs[key].metrics() or {}).get("warnings", []) if key in runs else [],
         }
         for one in plans
@@ -132,7 +132,7 @@ def _tell(
     ]
     trainings += [dict(one) for one in joined.trainings.values()]
     found: dict[str, Any] = {
-        "scale": order.scale, "seeds": shop.seeds, "cells": cells, "trainings": trainings,
+        "scale": order.scale, "seeds": material.seeds, "cells": cells, "trainings": trainings,
         "failed": sum(one["status"] != "done" for one in trainings),
         "trained": sum(outcome.new for _, outcome in ended),
         "seconds": round(sum(one["seconds"] for one in trainings), 3),

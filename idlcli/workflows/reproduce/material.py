@@ -20,7 +20,7 @@ from idlcli.workflows.reproduce.plan import Order, by_hand, planned, settings_of
 
 
 @dataclasses.dataclass(frozen=True)
-class Shop:
+class Material:
     """What results are made from: the book, the order, the finished runs and those elsewhere, the data sets.
 
     ``readings`` is filled with each value that is read of a run, by metric.
