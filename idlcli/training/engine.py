@@ -134,10 +134,14 @@ def environment(backend: str) -> dict[str, object]:
 
 
 def processor() -> str:
-    """Return the name of the processor's model, or of its architecture where the system does not tell."""
+    """Return the processor's name, or its architecture where the system does not tell.
+
+    With its family and model, where they are told: generations that round differently may share a name.
+    """
     import platform
 
     found = Path("/proc/cpuinfo")
     lines = found.read_text(errors="replace").splitlines() if found.exists() else []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(filter(None, named), "") or platform.processor() or platform.machine()
+    told = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+    name = told.get("model name") or platform.processor() or platform.machine()
+    return f"{name} (family {told['cpu family']}, model {told['model']})" if "cpu family" in told else name
