@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from idlcli.experiments import face_task, schedule
+from idlcli.experiments import collapse, face_task, schedule
 from idlcli.experiments.face_model import FaceModel, apply, in_chunks, latents, to_pixels, to_unit
 from idlcli.experiments.face_task import Images, Prepared
 from idlcli.runs import Run
@@ -14,11 +14,6 @@ from idlcli.seeds import integer
 from idlcli.settings import GanSettings
 from idlcli.training.reporter import Reporter
 from idlcli.viz import curves
-
-LOST = 0.01
-"""A discriminator loss below this has nothing left to teach."""
-ALIKE = 0.25
-"""Samples that differ from one another by less than this share of what real faces do are called alike."""
 
 
 def slug(settings: GanSettings) -> str:
@@ -53,7 +48,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         return {f"test_{name}": found[name] for name in ("d_loss", "g_loss", "spread")}
 
     def warn(row: Mapping[str, float]) -> list[str]:
-        return warnings(d_loss=row["d_loss"], spread=row["test_spread"]) if "test_spread" in row else []
+        return collapse.warnings(d_loss=row["d_loss"], spread=row["test_spread"]) if "test_spread" in row else []
 
     progress = fit(
         Task(
@@ -72,7 +67,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         "epochs": progress.epoch,
         "train": {"n": len(prepared.train), **last},
         "test": test,
-        "warnings": warnings(d_loss=last["d_loss"], spread=test["spread"]),
+        "warnings": collapse.warnings(d_loss=last["d_loss"], spread=test["spread"]),
         "conditions": {"condition": settings.condition, "ema": settings.ema, "seed": settings.seed},
     }
 
@@ -97,8 +92,7 @@ def pictures(model: Any, codes: np.ndarray, labels: np.ndarray | None) -> Images
 def score(model: Any, prepared: Prepared) -> dict[str, Any]:
     """Return ``n``, ``d_loss`` and ``g_loss`` of held-out faces and as many made ones, and the ``spread`` of those.
 
-    Without augmentation, by the networks as they are at inference. ``spread`` is the standard deviation of a pixel
-    over the made faces, as a share of that over the real ones.
+    Without augmentation, by the networks as they are at inference.
     """
     from keras import ops
 
@@ -113,7 +107,7 @@ def score(model: Any, prepared: Prepared) -> dict[str, Any]:
         "n": len(rows),
         "d_loss": float(ops.convert_to_numpy(discriminator.discriminator_loss(settings.loss, on_real, on_made))),
         "g_loss": float(ops.convert_to_numpy(discriminator.generator_loss(settings.loss, on_made))),
-        "spread": float(made.std(axis=0).mean() / max(real.std(axis=0).mean(), 1e-6)),
+        "spread": collapse.spread(made, real=real),
     }
 
 
@@ -124,19 +118,6 @@ def judge(model: Any, images: Images, labels: np.ndarray | None) -> np.ndarray:
         inputs = (2 * to_unit(images[rows]) - 1, *(() if labels is None else (labels[rows].astype(np.int32),)))
         found.append(apply(model.discriminator, *inputs))
     return np.concatenate(found)
-
-
-def warnings(*, d_loss: float, spread: float) -> list[str]:
-    """Return what a person should be told of a training that has collapsed."""
-    found = []
-    if d_loss < LOST:
-        found.append(f"The discriminator's loss is {d_loss:.2g}: it has won, and the generator learns nothing more.")
-    if spread < ALIKE:
-        found.append(
-            f"The samples differ by {100 * spread:.0f}% of what real faces do: "
-            "the generator has collapsed, or hardly begun."
-        )
-    return found
 
 
 def open_run(run: Run) -> "TrainedGan":

@@ -1,6 +1,7 @@
 """The VAE experiment: settings in; data, model, training and artefacts; metrics out. And a run's codes and faces."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation.mixture import Mixture, fit_mixture
 from idlcli.evaluation.reconstruction import mean_squared_error
-from idlcli.experiments import face_task, schedule
+from idlcli.experiments import collapse, face_task, schedule
 from idlcli.experiments.face_model import FaceModel, apply, in_chunks, latents, sigmoid, to_pixels, to_unit
 from idlcli.experiments.face_task import Images, Prepared
 from idlcli.files import read_tensors, write_tensors
@@ -77,13 +78,16 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         if not schedule.is_due(settings, epoch):
             return {}
         found = score(model, prepared, "test")
-        shown = ("loss", "reconstruction", "kl", "mse", "active_latents")
+        shown = ("loss", "reconstruction", "kl", "mse", "active_latents", "spread")
         return {f"test_{name}": float(found[name]) for name in shown}
+
+    def warn(row: Mapping[str, float]) -> list[str]:
+        return collapse.warnings(spread=row["test_spread"], d_loss=row.get("d_loss")) if "test_spread" in row else []
 
     progress = fit(
         Task(
             model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="images",
-            evaluate=evaluate, sample=face_task.sampler(run, lambda: pictures(model, codes, labels)),
+            evaluate=evaluate, warn=warn, sample=face_task.sampler(run, lambda: pictures(model, codes, labels)),
             sample_epochs=schedule.sample_epochs(settings), names={"loss": "objective", "bound": "loss"},
         ),
         run=run, reporter=reporter,
@@ -94,12 +98,13 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         write_tensors(run.path / "prior.safetensors", _prior(model, prepared))
     test = score(model, prepared, "test")
     alive = test["active_latents"]
-    few = f"Only {alive} of {settings.latent} latents are alive: most of the code says nothing."
+    few = [f"Only {alive} of {settings.latent} latents are alive: most of the code says nothing."]
+    told = few if alive < min(FEWEST_ALIVE, settings.latent) else []
     return {
         "epochs": progress.epoch,
         "train": score(model, prepared, "train"),
         "test": test,
-        "warnings": [few] if alive < min(FEWEST_ALIVE, settings.latent) else [],
+        "warnings": told + collapse.warnings(spread=test["spread"], d_loss=run.log()[-1].get("d_loss")),
         "conditions": {
             "reconstruction": settings.reconstruction, "kl_weight": settings.kl_weight,
             "condition": settings.condition, "seed": settings.seed,
@@ -122,7 +127,8 @@ def score(model: Any, prepared: Prepared, name: str) -> dict[str, Any]:
 
     ``loss`` is the negative evidence lower bound and ``reconstruction`` its first part, both in nats a value (the
     report's loss), ``kl`` the second in nats a face; ``mse`` is that of the codes' means; ``active_latents`` counts
-    those whose mean KL divergence is above 0.1 nats.
+    those whose mean KL divergence is above 0.1 nats; ``spread`` is how much as many drawn faces differ, as a share of
+    what those of the side do.
     """
     settings, rows = prepared.settings, prepared.scored(name)
     generator = rng(settings.seed, f"{name} codes")
@@ -137,6 +143,8 @@ def score(model: Any, prepared: Prepared, name: str) -> dict[str, Any]:
         lost += float(_nats(to_unit(images), logits, settings, variance).sum())
         divergence += _divergence(mean, log_variance).sum(axis=0)
         errors += float(mean_squared_error(images=images, reconstructions=pictures(model, mean, labels)).sum())
+    codes = latents(count=len(rows), size=settings.latent, seed=settings.seed, purpose="score")
+    drawn = pictures(model, codes, None if prepared.labels is None else prepared.labels[rows])
     side = settings.reconstruction_side or prepared.faces.size
     values, each = 3 * side**2, divergence / len(rows)
     return {
@@ -146,6 +154,7 @@ def score(model: Any, prepared: Prepared, name: str) -> dict[str, Any]:
         "kl": float(each.sum()),
         "mse": errors / len(rows),
         "active_latents": int((each > ALIVE).sum()),
+        "spread": collapse.spread(drawn, real=np.asarray(prepared.faces.images[rows])),
     }
 
 
