@@ -499,3 +499,12 @@ def test_errors_that_end_a_command_have_codes_of_their_own():
     assert codes["diverged"] == 4
     assert codes["threshold"] == 5
     assert np.unique(list(codes.values())).size >= 4
+
+
+def test_the_processor_is_told_by_its_family_and_model_where_they_are_known(tmp_path, monkeypatch):
+    told = tmp_path / "cpuinfo"
+    monkeypatch.setattr(engine, "Path", lambda _: told)
+    told.write_text("cpu family\t: 26\nmodel\t\t: 2\nmodel name\t: AMD EPYC\n")
+    assert engine.processor() == "AMD EPYC (family 26, model 2)"
+    told.write_text("model name\t: Cortex\n")
+    assert engine.processor() == "Cortex"
