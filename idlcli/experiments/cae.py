@@ -36,7 +36,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     model = build(settings, size=prepared.faces.size)
     model.compile(
         optimizer=make_optimizer(settings, steps=batches.steps * settings.epochs),
-        jit_compile=face_task.uses_jit(settings),
+        jit_compile=settings.uses_jit,
     )
     rows = np.sort(rng(settings.seed, "samples").permutation(prepared.test)[: face_task.SHOWN // 2])
     shown = np.asarray(prepared.faces.images[rows])

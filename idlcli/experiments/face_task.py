@@ -134,11 +134,6 @@ def slug(settings: Any, *, kind: str, matters: str) -> str:
     return f"{kind}-faces{told}-{matters}-b{settings.batch_size}-s{settings.seed}"
 
 
-def uses_jit(settings: FaceTrainSettings) -> bool:
-    """Whether to compile the step with XLA: of the engines only JAX gains by it, on a CPU and with convolutions."""
-    return settings.jit == "on" or (settings.jit == "auto" and settings.backend == "jax")
-
-
 def sampler(run: Run, draw: Callable[[], Images]) -> Callable[[int], None]:
     """Return what writes the sheet of an epoch's pictures; ``draw`` makes them, from the same codes each time."""
 

@@ -36,7 +36,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     model = build(settings, size=prepared.faces.size, classes=prepared.classes)
     model.compile(
         optimizer=make_adversarial_optimizer(settings, steps=batches.steps * settings.epochs),
-        jit_compile=face_task.uses_jit(settings),
+        jit_compile=settings.uses_jit,
     )
     codes = latents(count=face_task.SHOWN, size=settings.latent, seed=settings.seed, purpose="samples")
     told = np.arange(len(codes)) % prepared.classes if prepared.classes else None

@@ -89,7 +89,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         optimizer=make_optimizer(settings, steps=batches.steps * settings.epochs),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=settings.jit == "on" or (settings.jit == "auto" and settings.backend == "jax"),
+        jit_compile=settings.uses_jit,
     )
 
     def evaluate(epoch: int) -> dict[str, float]:

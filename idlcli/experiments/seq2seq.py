@@ -234,19 +234,7 @@ def compiled(scenario: Scenario, optimizer: Any) -> Any:
     settings = scenario.settings
     model, is_plain = scenario.build(), settings.architecture == "repeat"
     seq2seq.compile(
-        model, optimizer, jit=uses_jit(settings), heads=None if is_plain else columns.losses(settings),
+        model, optimizer, jit=settings.uses_jit, heads=None if is_plain else columns.losses(settings),
         pixels=settings.loss if is_plain and settings.mode == "text-image" else "",
     )  # fmt: skip
     return model
-
-
-def uses_jit(settings: Seq2seqSettings) -> bool:
-    """Whether to compile with XLA: always on JAX, never on PyTorch; on TensorFlow where it was measured to be faster.
-
-    There it makes the report's wide LSTMs a third faster, and columns with its many small operations, and
-    convolutions, slower.
-    """
-    if settings.jit == "auto":
-        plain = settings.architecture == "repeat" and settings.mode == "text-text"
-        return settings.backend == "jax" or (settings.backend == "tensorflow" and plain)
-    return settings.jit == "on"

@@ -67,7 +67,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         optimizer = make_optimizer(settings, steps=steps)
     else:
         optimizer = make_adversarial_optimizer(settings, steps=steps)
-    model.compile(optimizer=optimizer, jit_compile=face_task.uses_jit(settings))
+    model.compile(optimizer=optimizer, jit_compile=settings.uses_jit)
     if run.initial.exists():
         checkpoint.load(run.initial, model, optimizer=False)
         model.earlier_steps = float(np.asarray(model.steps))

@@ -66,3 +66,8 @@ class TrainSettings:
         False, "On a GPU, use only operations that give the same bytes twice (slower). A CPU run always does.",
         group="Training",
     )  # fmt: skip
+
+    @property
+    def uses_jit(self) -> bool:
+        """Whether to compile with XLA: left to itself on JAX only; on a CPU, TensorFlow's convolutions lose by it."""
+        return self.jit == "on" or (self.jit == "auto" and self.backend == "jax")
