@@ -60,9 +60,10 @@ class Console:
         if self.verbose and text:
             self.note(text)
 
-    def warn(self, text: str) -> None:
-        """Say something that a person should not miss; ``--quiet`` does not silence it."""
-        sys.stderr.write(f"warning: {text}\n")
+    def warn(self, *texts: str) -> None:
+        """Say what a person should not miss, a line each; ``--quiet`` does not silence it."""
+        for text in texts:
+            sys.stderr.write(f"warning: {text}\n")
         sys.stderr.flush()
 
     def counter(self, what: str) -> Callable[[int, int], None]:

@@ -119,8 +119,7 @@ def neighbours(
         cache=feature_cache(),
     )  # fmt: skip
     found = copies.look(a=a, data=data, out=Path(out), conditions=conditions, progress=_progress(console))
-    for warning in found["warnings"]:
-        console.warn(warning)
+    console.warn(*found["warnings"])
     rows = [
         (name, found[name], found[expected], found[f"{name}_chance"])
         for name, expected in (("nearest_held_out", "nearest_held_out_expected"), ("near_copies", "near_quantile"))
@@ -154,8 +153,7 @@ def _check_threshold(metric: str, fail_above: float | None) -> None:
 
 def _finish(console: Console, data: dict[str, Any], fail_above: float | None) -> Result:
     """Say a result's warnings, and hold it against the threshold."""
-    for warning in data["warnings"]:
-        console.warn(warning)
+    console.warn(*data["warnings"])
     if fail_above is not None and data["value"] > fail_above:
         raise ThresholdMissed(f"{data['metric']} is {data['value']:.6g}, above {fail_above:g}.", data=data)
     return Result(data, f"{table(_scores(data), header=('metric', 'value', '95% interval'))}\n\n{_said(data)}")

@@ -96,8 +96,7 @@ def resume(
     spread = {"devices": devices, "hosts": hosts, "processes": processes, "process_id": process_id}
     given = {name: value for name, value in spread.items() if value is not None}
     result = driver.resume(run=found, data=data, reporter=reporter(console), spread=given)
-    for warning in result.get("warnings", ()):
-        console.warn(warning)
+    console.warn(*result.get("warnings", ()))
     check_alive(result, provenance.settings_of(found))
     said = "was done already; nothing was changed" if was_done else f"is done after {result['epochs']} epochs"
     return Result(result, f"{found.name} {said}: {headline(result)}.")

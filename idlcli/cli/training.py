@@ -12,8 +12,7 @@ def train(kind: str, plan: Plan, console: Console) -> dict[str, Any]:
     from idlcli.experiments import driver
 
     data = driver.start(kind=kind, settings=plan.settings, root=plan.runs, name=plan.name, reporter=reporter(console))
-    for warning in data.get("warnings", ()):
-        console.warn(warning)
+    console.warn(*data.get("warnings", ()))
     return data
 
 
