@@ -1,6 +1,7 @@
 """`idl vae`: train a variational autoencoder of faces, and see what it draws and keeps."""
 
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Literal
 
 import typer
 
@@ -30,9 +31,10 @@ from idlcli.settings import VaeSettings
 app = make_app()
 
 PriorOption = Annotated[
-    Literal["normal", "mixture"],
+    Literal["normal", "mixture"] | None,
     typer.Option(
-        "--prior", help="Draw codes from a normal distribution, or from the mixture fitted to training codes."
+        "--prior",
+        help="Draw codes from N(0, I), or from the mixture fitted to training codes (default: as trained).",
     ),
 ]
 
@@ -52,13 +54,15 @@ def sample_faces(
     count: CountOption = None,
     seed: SeedOption = None,
     seeds: SeedsOption = "",
-    prior: PriorOption = "normal",
+    prior: PriorOption = None,
     label: LabelOption = None,
     out: PicturesOption = "",
 ) -> Result:
     """Draw new faces."""
     model = open_run(run, runs, kind="vae")
-    return sample(model, _draw(model, prior), count=count, seed=seed, seeds=seeds, label=label, out=out)
+    return sample(
+        model, partial(model.draw, prior=prior or ""), count=count, seed=seed, seeds=seeds, label=label, out=out
+    )
 
 
 @command(app, "reconstruct", full_name="vae reconstruct")
@@ -81,16 +85,12 @@ def interpolate_faces(
     count: CountOption = None,
     seed: SeedOption = None,
     seeds: SeedsOption = "",
-    prior: PriorOption = "normal",
+    prior: PriorOption = None,
     label: LabelOption = None,
     steps: StepsOption = 8,
     out: FilmOption = "",
 ) -> Result:
     """Draw the faces on the way from one code to the next, along the great circle."""
     model = open_run(run, runs, kind="vae")
-    draw = _draw(model, prior)
+    draw = partial(model.draw, prior=prior or "")
     return interpolate(model, draw, count=count, seed=seed, seeds=seeds, label=label, steps=steps, out=out)
-
-
-def _draw(model: Any, prior: str) -> Any:
-    return model.draw_mixture if prior == "mixture" else model.draw

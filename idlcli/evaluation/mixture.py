@@ -6,7 +6,6 @@ import numpy as np
 
 ROWS_EACH = 20
 """Codes that a Gaussian of the mixture must have at least, on average."""
-MOST_ROWS = 20_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +29,7 @@ def fit_mixture(*, codes: np.ndarray, components: int, seed: int) -> Mixture:
     """Fit a mixture of up to ``components`` full Gaussians to codes float (N, D) by expectation-maximisation."""
     from sklearn.mixture import GaussianMixture
 
-    rows = codes[np.linspace(0, len(codes) - 1, min(len(codes), MOST_ROWS)).astype(np.int64)].astype(np.float64)
+    rows = codes.astype(np.float64)
     fitted = GaussianMixture(
         n_components=max(1, min(components, len(rows) // ROWS_EACH)), reg_covar=1e-3, random_state=seed, max_iter=200,
         tol=1e-2,

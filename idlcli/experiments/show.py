@@ -50,7 +50,7 @@ def draw_walk(
 ) -> dict[str, Any]:
     """Draw the pictures on the way from code to code: a row from each to the next, or a film of all of it.
 
-    Of a run that samples (VAE, GAN) the ``stops`` are draws of its Gaussian prior, and the way between them is
+    Of a run that samples (VAE, GAN) the ``stops`` are draws of its prior, and the way between them is
     spherical; of one that does not (CAE) they are the codes of pictures, and it is straight.
     """
     pictures.check_suffix(out, film=True)

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from idlcli.errors import DataError, UsageError
-from idlcli.evaluation.mixture import Mixture, fit_mixture
+from idlcli.errors import UsageError
+from idlcli.evaluation.mixture import Mixture
 from idlcli.evaluation.reconstruction import mean_squared_error
-from idlcli.experiments import collapse, face_task, schedule
-from idlcli.experiments.face_model import FaceModel, apply, in_chunks, latents, sigmoid, to_pixels, to_unit
+from idlcli.experiments import collapse, face_task, schedule, vae_prior
+from idlcli.experiments.face_model import FaceModel, apply, in_chunks, sigmoid, to_pixels, to_unit
 from idlcli.experiments.face_task import Images, Prepared
-from idlcli.files import read_tensors, write_tensors
 from idlcli.runs import Run
 from idlcli.seeds import integer, rng
 from idlcli.settings import VaeSettings
@@ -47,6 +46,8 @@ def prepare(settings: VaeSettings, *, root: Path | None = None) -> Prepared:
         raise UsageError(
             "--mixture cannot be fitted to the code of one image.", hint="Train on more, or give --mixture 0."
         )
+    if settings.prior == "mixture" and not settings.mixture:
+        raise UsageError("--prior mixture: there is none, by --mixture 0.", hint="Give --mixture 1 or more.")
     return prepared
 
 
@@ -59,8 +60,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     settings: VaeSettings = prepared.settings
     batches = face_task.batches(prepared)
     model = build(
-        settings, size=prepared.faces.size, classes=prepared.classes,
-        annealing_steps=round(settings.kl_annealing * batches.steps),
+        settings, size=prepared.faces.size, classes=prepared.classes, steps_per_epoch=batches.steps
     )  # fmt: skip
     steps = batches.steps * settings.epochs
     if settings.adversary == "none":
@@ -71,8 +71,11 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     if run.initial.exists():
         checkpoint.load(run.initial, model, optimizer=False)
         model.earlier_steps = float(np.asarray(model.steps))
-    codes = latents(count=face_task.SHOWN, size=settings.latent, seed=settings.seed, purpose="samples")
-    labels = np.arange(len(codes)) % prepared.classes if prepared.classes else None
+    labels = np.arange(face_task.SHOWN) % prepared.classes if prepared.classes else None
+
+    def drawn() -> Images:
+        codes = vae_prior.draw(model, prepared, count=face_task.SHOWN, purpose="samples")
+        return pictures(model, codes, labels)
 
     def evaluate(epoch: int) -> dict[str, float]:
         if not schedule.is_due(settings, epoch):
@@ -82,12 +85,14 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         return {f"test_{name}": float(found[name]) for name in shown}
 
     def warn(row: Mapping[str, float]) -> list[str]:
-        return collapse.warnings(spread=row["test_spread"], d_loss=row.get("d_loss")) if "test_spread" in row else []
+        """Say what has collapsed; an adversary that has not begun to teach may win."""
+        d_loss = row.get("d_loss") if row["epoch"] > settings.adversary_start else None
+        return collapse.warnings(spread=row["test_spread"], d_loss=d_loss) if "test_spread" in row else []
 
     progress = fit(
         Task(
             model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="images",
-            evaluate=evaluate, warn=warn, sample=face_task.sampler(run, lambda: pictures(model, codes, labels)),
+            evaluate=evaluate, warn=warn, sample=face_task.sampler(run, drawn),
             sample_epochs=schedule.sample_epochs(settings), names={"loss": "objective", "bound": "loss"},
         ),
         run=run, reporter=reporter,
@@ -95,7 +100,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     curves.draw(logs={run.name: run.log()}, path=run.folder("plots") / "curves.png")
     face_task.write_strip(run, size=prepared.faces.size)
     if settings.mixture:
-        write_tensors(run.path / "prior.safetensors", _prior(model, prepared))
+        vae_prior.write(run, vae_prior.fit(model, prepared))
     test = score(model, prepared, "test")
     alive = test["active_latents"]
     few = [f"Only {alive} of {settings.latent} latents are alive: most of the code says nothing."]
@@ -104,7 +109,7 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
         "epochs": progress.epoch,
         "train": score(model, prepared, "train"),
         "test": test,
-        "warnings": told + collapse.warnings(spread=test["spread"], d_loss=run.log()[-1].get("d_loss")),
+        "warnings": told + warn({**run.log()[-1], "test_spread": test["spread"]}),
         "conditions": {
             "reconstruction": settings.reconstruction, "kl_weight": settings.kl_weight,
             "condition": settings.condition, "seed": settings.seed,
@@ -112,14 +117,14 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
     }  # fmt: skip
 
 
-def build(settings: VaeSettings, *, size: int, classes: int, annealing_steps: int = 0) -> Any:
+def build(settings: VaeSettings, *, size: int, classes: int, steps_per_epoch: int = 1) -> Any:
     """Return the untrained model of a run, its weights drawn from the seed."""
     import keras
 
     from idlcli.models.vae import Vae
 
     keras.utils.set_random_seed(integer(settings.seed, "weights"))
-    return Vae(settings, size=size, classes=classes, annealing_steps=annealing_steps)
+    return Vae(settings, size=size, classes=classes, steps_per_epoch=steps_per_epoch)
 
 
 def score(model: Any, prepared: Prepared, name: str) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def score(model: Any, prepared: Prepared, name: str) -> dict[str, Any]:
         lost += float(_nats(to_unit(images), logits, settings, variance).sum())
         divergence += _divergence(mean, log_variance).sum(axis=0)
         errors += float(mean_squared_error(images=images, reconstructions=pictures(model, mean, labels)).sum())
-    codes = latents(count=len(rows), size=settings.latent, seed=settings.seed, purpose="score")
+    codes = vae_prior.draw(model, prepared, count=len(rows), purpose="score")
     drawn = pictures(model, codes, None if prepared.labels is None else prepared.labels[rows])
     side = settings.reconstruction_side or prepared.faces.size
     values, each = 3 * side**2, divergence / len(rows)
@@ -187,20 +192,6 @@ def pictures(model: Any, codes: np.ndarray, labels: np.ndarray | None) -> Images
     return np.concatenate(chunks)
 
 
-def _prior(model: Any, prepared: Prepared) -> dict[str, np.ndarray]:
-    """Fit the mixture to one drawn code of each training image: means alone would leave gaps between them."""
-    settings, rows = prepared.settings, prepared.train
-    generator = rng(settings.seed, "mixture codes")
-    codes = []
-    for part in in_chunks(len(rows)):
-        mean, log_variance = apply(model.inference_encoder, to_unit(prepared.faces.images[rows[part]]))
-        codes.append(mean + np.exp(log_variance / 2) * generator.standard_normal(mean.shape, np.float32))
-    fitted = fit_mixture(
-        codes=np.concatenate(codes), components=settings.mixture, seed=integer(settings.seed, "mixture")
-    )  # fmt: skip
-    return {"weights": fitted.weights, "means": fitted.means, "factors": fitted.factors}
-
-
 def open_run(run: Run) -> "TrainedVae":
     """Return the trained VAE of a run."""
     return TrainedVae(run)
@@ -215,24 +206,17 @@ class TrainedVae(FaceModel):
     @functools.cached_property
     def mixture(self) -> Mixture:
         """The mixture that was fitted to the training codes."""
-        if not self.settings.mixture:
-            raise UsageError(f"{self.run.name} has no mixture prior.", hint="Train one with --mixture 10.")
-        path, latent = self.run.path / "prior.safetensors", self.settings.latent
-        found = read_tensors(path)
-        count = len(found.get("weights", ()))
-        shapes = {"weights": (count,), "means": (count, latent), "factors": (count, latent, latent)}
-        if not count or {name: value.shape for name, value in found.items()} != shapes:
-            raise DataError(f"{path} is not the prior of this run.")
-        return Mixture(**found)
+        return vae_prior.read(self.run, self.settings)
 
-    def draw_mixture(self, count: int, seed: int) -> np.ndarray:
-        """Return codes of the mixture; fewer of the same seed are the first of more."""
-        return self.mixture.draw(count=count, generator=rng(seed, "mixture"))
+    def draw(self, count: int, seed: int, *, prior: str = "") -> np.ndarray:
+        """Return codes of the ``prior``, normal or mixture, or else the run's; fewer are the first of more."""
+        if (prior or self.settings.prior) == "mixture":
+            return self.mixture.draw(count=count, generator=rng(seed, "mixture"))
+        return super().draw(count, seed)
 
-    def sample(self, count: int, seed: int, *, label: str | None = None, prior: str = "normal") -> Images:
-        """Return ``count`` faces of codes from the ``prior``, normal or mixture; the first of more are the same."""
-        labels = self.labels(count=count, seed=seed, label=label)
-        return self.decode((self.draw_mixture if prior == "mixture" else self.draw)(count, seed), labels)
+    def sample(self, count: int, seed: int, *, label: str | None = None) -> Images:
+        """Return ``count`` faces of codes from the run's prior; the first of more are the same."""
+        return self.decode(self.draw(count, seed), self.labels(count=count, seed=seed, label=label))
 
     def encode(self, images: Images) -> np.ndarray:
         """Return the means of the pictures' codes."""

@@ -2,8 +2,9 @@
 
 A face x has a Gaussian code: the encoder gives its mean and log-variance, a layer draws z = mean + std * e from it, the
 decoder gives the picture's logits. Trained on the negative evidence lower bound in nats a face: what is lost of the
-picture, and the KL divergence of the code from N(0, I). An adversary, if there is one, teaches the decoder besides: to
-decode both those codes and codes of N(0, I) to faces that it cannot tell from real ones (after Larsen et al. 2016).
+picture, and the KL divergence of the code from N(0, I). An adversary, if there is one, teaches both besides, to decode
+those codes to faces that it cannot tell from real ones (Larsen et al. 2016; of reconstructions alone, after a start
+without it, as Esser et al. 2021).
 """
 
 import math
@@ -66,13 +67,13 @@ def decoder(settings: VaeSettings, *, size: int, classes: int) -> keras.Model:
 class Vae(keras.Model):
     """Encoder, drawing layer and decoder, fed with uint8 (B, size, size, 3), and labels as targets if there are any.
 
-    ``annealing_steps`` is how many steps the weight of the KL divergence takes to rise from zero, after the
-    ``earlier_steps`` of a training that this one starts from.
+    Weights that change by the epoch (of ``steps_per_epoch``) begin anew after the ``earlier_steps`` of a training that
+    this one starts from.
     """
 
-    def __init__(self, settings: VaeSettings, *, size: int, classes: int, annealing_steps: int = 0) -> None:
+    def __init__(self, settings: VaeSettings, *, size: int, classes: int, steps_per_epoch: int = 1) -> None:
         super().__init__(name="vae")
-        self.settings, self.annealing_steps, self.earlier_steps = settings, annealing_steps, 0.0
+        self.settings, self.steps_per_epoch, self.earlier_steps = settings, steps_per_epoch, 0.0
         self.encoder = encoder(settings, size=size)
         self.decoder = decoder(settings, size=size, classes=classes)
         self.averaged = [average.twin(network) for network in (self.encoder, self.decoder)] if settings.ema else []
@@ -80,7 +81,6 @@ class Vae(keras.Model):
         if settings.adversary == "discriminator":
             self.discriminator = discriminator(settings, size=size, classes=classes)
             self.disturb = DiffAugment(settings.diff_augment, name="disturbance")
-        self.seed_generator = random.SeedGenerator(0)
         self.augment = augment.make(settings)
         self.draw_code = DrawCode(name="draw_code")
         self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False, name="steps")
@@ -114,7 +114,7 @@ class Vae(keras.Model):
         pictures = self.augment(ops.cast(x, "float32") / 255.0, training=training)
         mean, log_variance = self.encoder(pictures, training=training)
         code = self.draw_code(mean, log_variance, training=training)
-        logits, both = self._decoded(code, y, training=training)
+        logits = self.decoder(code if y is None else [code, y], training=training)
         if settings.reconstruction == "bce":
             values, score = math.prod(pictures.shape[1:]), cross_entropy(pictures, logits)
         else:
@@ -126,22 +126,14 @@ class Vae(keras.Model):
         self.means["reconstruction"].update_state(lost / values)
         self.means["kl"].update_state(kl)
         weight = settings.kl_weight
-        if self.annealing_steps:
-            weight = weight * ops.minimum(1.0, (self.steps - self.earlier_steps) / self.annealing_steps)
+        if settings.kl_annealing:
+            weight = weight * ops.minimum(1.0, self._epochs() / settings.kl_annealing)
         loss = lost + weight * ops.sum(ops.maximum(each, settings.free_bits))
-        return loss if self.discriminator is None else loss + self._adversary(pictures, ops.sigmoid(both), y)
+        return loss if self.discriminator is None else loss + self._adversary(pictures, ops.sigmoid(logits), y)
 
-    def _decoded(self, code: Any, y: Any, *, training: bool) -> tuple[Any, Any]:
-        """Return the logits of the codes, and, if there is an adversary, those of as many codes of N(0, I) after them.
-
-        In one pass: statistics of the batch are then those of both.
-        """
-        count = ops.shape(code)[0]
-        if self.discriminator is not None:
-            code = ops.concatenate([code, random.normal(ops.shape(code), seed=self.seed_generator)])
-            y = None if y is None else ops.concatenate([y, y])
-        logits = self.decoder(code if y is None else [code, y], training=training)
-        return logits[:count], logits
+    def _epochs(self) -> Any:
+        """Return how many epochs this training has trained for, this step included."""
+        return (self.steps - self.earlier_steps) / self.steps_per_epoch
 
     def _gaussian(self, pictures: Any, decoded: Any) -> tuple[int, Any]:
         """Return how many values are compared, and the mean nats a value by a Gaussian.
@@ -155,21 +147,21 @@ class Vae(keras.Model):
         return math.prod(lost.shape[1:]), gaussian_nats(squared, ops.maximum(squared, SMALLEST_VARIANCE))
 
     def _adversary(self, pictures: Any, decoded: Any, y: Any) -> Any:
-        """Return the loss by which the discriminator and, weighed, the decoder learn.
+        """Return the loss by which the discriminator and, weighed, the autoencoder learn.
 
-        From the real ``pictures`` (B, S, S, 3) in [0, 1] and the ``decoded`` ones (2 B, S, S, 3).
+        From the real ``pictures`` (B, S, S, 3) in [0, 1] and what they were ``decoded`` to.
         """
         network: Any = self.discriminator
         real, made = (self.disturb(2.0 * faces - 1.0) for faces in (pictures, decoded))
-        twice = None if y is None else ops.concatenate([y, y])
         on_real = network(real if y is None else [real, y], training=True)
         told = ops.stop_gradient(made)
-        on_made = network(told if y is None else [told, twice], training=True)
+        on_made = network(told if y is None else [told, y], training=True)
         d_loss = discriminator_loss(ADVERSARIAL_LOSS, on_real, on_made)
-        g_loss = generator_loss(ADVERSARIAL_LOSS, frozen(network, made if y is None else [made, twice]))
+        g_loss = generator_loss(ADVERSARIAL_LOSS, frozen(network, made if y is None else [made, y]))
         self.means["d_loss"].update_state(d_loss)
         self.means["g_loss"].update_state(g_loss)
-        return d_loss + self.settings.adversary_weight * g_loss
+        begun = ops.clip(self._epochs() - self.settings.adversary_start, 0.0, 1.0)
+        return d_loss + self.settings.adversary_weight * begun * g_loss
 
 
 def smaller(pictures: Any, side: int) -> Any:

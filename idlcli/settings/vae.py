@@ -27,6 +27,10 @@ class VaeSettings(AutoencoderSettings, AdversarialSettings):
     adversary_weight: float = setting(
         300.0, "Nats that one nat of the adversary's is worth.", low=0, high=1e6, only=ADVERSARY, group="Loss"
     )
+    adversary_start: float = setting(
+        0.0, "Epochs that the adversary only learns in, before its weight rises over the next one.",
+        low=0, high=1_000_000, only=ADVERSARY, group="Loss",
+    )  # fmt: skip
     kl_weight: float = setting(1.0, "Weight of the KL divergence (beta).", low=0, high=1000, group="Loss")
     kl_annealing: float = setting(
         0.0, "Epochs over which that weight rises from zero.", low=0, high=1_000_000, group="Loss"
@@ -38,6 +42,9 @@ class VaeSettings(AutoencoderSettings, AdversarialSettings):
         0, "Exit 5 if fewer latents than this spend over 0.1 nats at the end.", low=0, high=4096, group="Task"
     )
     mixture: int = setting(
-        10, "Gaussians in the mixture fitted to the training codes for `sample --prior mixture`; 0: none.",
-        low=0, high=1000, group="Task",
+        10, "Gaussians in the mixture that is fitted to the training codes; 0: none.", low=0, high=1000, group="Task"
+    )
+    prior: Literal["normal", "mixture"] = setting(
+        "normal", "What new codes are drawn from: N(0, I), or the mixture, which knows where codes really lie.",
+        group="Task",
     )  # fmt: skip

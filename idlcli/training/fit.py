@@ -182,12 +182,13 @@ class _Recorder(keras.callbacks.Callback):
         self._check_finite(row)
         row["seconds"] = round(time.perf_counter() - self._epoch_started, 3)
         progress, content = self._captured(done, row)
-        append_line(self._run.log_path, json.dumps({"epoch": done, **row}))
+        line = {"epoch": done, **row}
+        append_line(self._run.log_path, json.dumps(line))
         if task.sample and done in task.sample_epochs:
             task.sample(done)
         self._advance(progress, content)
         self._reporter.epoch(epoch=done, row=row)
-        for text in task.warn(row) if task.warn and done < task.epochs else ():
+        for text in task.warn(line) if task.warn and done < task.epochs else ():
             self._reporter.warn(f"Epoch {done}: {text}")
         if self._signal:
             raise self._interrupted()

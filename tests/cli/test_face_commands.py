@@ -237,6 +237,8 @@ WRONG = [
     (("vae", "--condition", "nonsense"), "--condition"),
     (("vae", "--depth", "6"), "--depth"),
     (("vae", "--limit", "1"), "--mixture"),
+    (("vae", "--prior", "mixture", "--mixture", "0"), "--mixture 1"),
+    (("vae", "--adversary-start", "3"), "--adversary discriminator"),
     (("gan", "--rotation", "5"), "--augment paper"),
     (("gan", "--r1", "1"), "--discriminator-norm"),
     (("gan", "--one-stage"), "--loss hinge"),

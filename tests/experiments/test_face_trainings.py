@@ -3,10 +3,10 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from idlcli.data import face_set
 from idlcli.errors import DataError, UsageError
@@ -14,6 +14,7 @@ from idlcli.experiments import cae, collapse, driver, face_task, gan, provenance
 from idlcli.runs import Run
 from idlcli.seeds import rng
 from idlcli.settings import CaeSettings, GanSettings, VaeSettings
+from idlcli.viz import grids
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -33,6 +34,7 @@ MODELS = {
         ema=0.9,
         adversary="discriminator",
         adversary_weight=3.0,
+        prior="mixture",
         discriminator_width=3,
         head_width=3,
         self_modulation=4,
@@ -129,7 +131,7 @@ def log_of(run):
 
 CHANGES = {
     "vae sigma": {"dropout": 0.2, "kl_annealing": 1.5, "mixture": 2},
-    "vae adversary": {"diff_augment": "shift", "condition": "hair-color", "discriminator_rate": 2.0},
+    "vae adversary": {"diff_augment": "shift", "condition": "hair-color", "adversary_start": 0.5},
     "cae": {"dropout": 0.2, "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine"},
     "gan": {"diff_augment": "shift-cutout-colour", "condition": "hair-color", "discriminator_rate": 2.0},
     "gan spectral": {"diff_augment": "shift"},
@@ -400,12 +402,31 @@ def test_a_vae_that_is_told_labels_reconstructs_by_the_one_that_fits(keras_engin
 
 def test_the_mixture_of_a_run_is_that_of_its_codes(opened):
     model = opened["vae"]
-    codes = model.draw_mixture(5000, seed=1)
-    assert np.array_equal(model.draw_mixture(3, seed=1), codes[:3])
+    codes = model.draw(5000, seed=1, prior="mixture")
+    assert np.array_equal(model.draw(3, seed=1, prior="mixture"), codes[:3])
     mixture = model.mixture
     mean = (mixture.weights[:, None] * mixture.means).sum(axis=0)
     assert np.abs(codes.mean(axis=0) - mean).max() < 0.15
-    assert not np.array_equal(model.sample(3, seed=1, prior="mixture"), model.sample(3, seed=1))
+    assert np.array_equal(model.draw(3, seed=1), model.draw(3, seed=1, prior="normal"))
+    assert not np.array_equal(model.draw(3, seed=1), codes[:3])
+
+
+def test_a_run_told_to_draws_from_its_mixture(keras_engine, built_faces, tmp_path):
+    """While it trains, in its metrics, and whoever asks it for faces afterwards."""
+    settings = small("vae adversary", built_faces, keras_engine, epochs=1)
+    result = driver.start(kind="vae", settings=settings, root=tmp_path, name=None)
+    model = vae.open_run(Run(Path(result["run"])))
+    assert np.array_equal(model.draw(5, seed=1), model.draw(5, seed=1, prior="mixture"))
+    assert np.array_equal(model.sample(5, seed=1), model.decode(model.draw(5, seed=1, prior="mixture")))
+    shown, scored = (
+        model.decode(model.mixture.draw(count=count, generator=rng(settings.seed, purpose)))
+        for count, purpose in ((face_task.SHOWN, "samples"), (12, "score"))
+    )
+    with Image.open(model.run.path / "samples" / "epoch-0001.png") as sheet:
+        assert np.array_equal(np.asarray(sheet), grids.grid(shown, columns=face_task.STRIP))
+    faces = face_set.load(path=built_faces)
+    held_out = np.asarray(faces.images[faces.test_indices])
+    assert result["test"]["spread"] == pytest.approx(collapse.spread(scored, real=held_out))
 
 
 @pytest.mark.parametrize("kind", EXPERIMENTS)
@@ -437,22 +458,39 @@ def test_a_collapse_is_said(d_loss, spread, count):
     assert len(collapse.warnings(d_loss=d_loss, spread=spread)) == count
 
 
+class Listening:
+    start = step = finish = epoch = lambda self, **_: None
+
+    def __init__(self):
+        self.told = []
+
+    def warn(self, text):
+        self.told.append(text)
+
+
 @pytest.mark.parametrize("name", ["gan", "vae"])
 def test_a_collapse_is_said_while_hours_are_still_to_come(name, built_faces, keras_engine, tmp_path, monkeypatch):
-    class Listening:
-        start = step = finish = epoch = lambda self, **_: None
-        told: ClassVar[list[str]] = []
-
-        def warn(self, text):
-            self.told.append(text)
-
     monkeypatch.setattr(collapse, "ALIKE", 1e9)
     settings = small(name, built_faces, keras_engine, epochs=4, eval_every=2, steps_per_epoch=1)
-    result = driver.start(kind=name, settings=settings, root=tmp_path, name=None, reporter=Listening())
-    (text,) = Listening.told
+    listening = Listening()
+    result = driver.start(kind=name, settings=settings, root=tmp_path, name=None, reporter=listening)
+    (text,) = listening.told
     assert text.startswith("Epoch 2: The samples differ by")
     said = [text for text in result["warnings"] if "samples" in text]
     assert len(said) == 1, "of the last epoch the result speaks"
+
+
+@pytest.mark.parametrize(("start", "epochs"), [(0.0, [1, 2]), (1.0, [2])])
+def test_an_adversary_that_has_not_begun_to_teach_may_win(
+    start, epochs, built_faces, keras_engine, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(collapse, "LOST", 1e9)
+    settings = small("vae adversary", built_faces, keras_engine, epochs=3, steps_per_epoch=1, adversary_start=start)
+    listening = Listening()
+    result = driver.start(kind="vae", settings=settings, root=tmp_path, name=None, reporter=listening)
+    said = [text for text in listening.told if "has won" in text]
+    assert [text.split(":")[0] for text in said] == [f"Epoch {epoch}" for epoch in epochs]
+    assert any("has won" in text for text in result["warnings"])
 
 
 @pytest.mark.slow

@@ -49,14 +49,14 @@ def test_the_scores_of_a_pixel_are_their_densities(keras_engine):
     assert float(array(gaussian_nats(np.float32(squared), np.float32(0.09)))) == pytest.approx(density, rel=1e-5)
 
 
-def trained(settings, *, steps=1, annealing_steps=0, rate=0.0):
+def trained(settings, *, steps=1, steps_per_epoch=1, rate=0.0):
     """The objective and the metrics of the last of some steps."""
     import keras
 
     from idlcli.models.vae import Vae
 
     keras.utils.set_random_seed(0)
-    model = Vae(settings, size=8, classes=0, annealing_steps=annealing_steps)
+    model = Vae(settings, size=8, classes=0, steps_per_epoch=steps_per_epoch)
     for variable in model.trainable_variables:
         variable.assign(rng(0, variable.path).normal(0, 0.3, tuple(variable.shape)).astype("float32"))
     model.draw_code.call = lambda mean, log_variance, training=False: mean
@@ -76,8 +76,9 @@ def test_the_objective_is_the_bound_in_nats_a_face(kind, keras_engine):
 
 
 def test_the_weight_of_the_divergence_rises_along_a_line(keras_engine):
+    settings = dataclasses.replace(SMALL, kl_weight=3.0, kl_annealing=2.0)
     for step in (1, 2, 4, 6):
-        found, _ = trained(dataclasses.replace(SMALL, kl_weight=3.0), steps=step, annealing_steps=4)
+        found, _ = trained(settings, steps=step, steps_per_epoch=2)
         weight = 3 * min(1, step / 4)
         assert found["loss"] == pytest.approx(192 * found["reconstruction"] + weight * found["kl"], rel=1e-5)
 
@@ -159,6 +160,16 @@ def test_the_adversary_teaches_both_networks_and_nothing_teaches_it_but_its_own_
         assert alike(taught[path], step) == (part == "discriminator"), path
     weighed = moved(dataclasses.replace(ADVERSARIAL, adversary_weight=10.0), monkeypatch, {})
     assert all(alike(weighed[path], taught[path]) for path in plain)
+
+
+@pytest.mark.parametrize(("steps", "share"), [(1, 0), (4, 0), (5, 0.5), (6, 1), (9, 1)])
+def test_the_adversary_s_weight_rises_over_the_epoch_after_its_start(steps, share, keras_engine):
+    """Of two steps an epoch, two epochs pass without it."""
+    settings = dataclasses.replace(ADVERSARIAL, adversary_weight=7.0, adversary_start=2.0)
+    found, _ = trained(settings, steps=steps, steps_per_epoch=2)
+    rest = found["loss"] - 192 * found["bound"] - found["d_loss"]
+    assert found["g_loss"] > 0.1
+    assert rest == pytest.approx(7 * share * found["g_loss"], abs=1e-3)
 
 
 def alike(found, expected):
