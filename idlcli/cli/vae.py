@@ -60,9 +60,7 @@ def sample_faces(
 ) -> Result:
     """Draw new faces."""
     model = open_run(run, runs, kind="vae")
-    return sample(
-        model, partial(model.draw, prior=prior or ""), count=count, seed=seed, seeds=seeds, label=label, out=out
-    )
+    return sample(model, partial(model.draw, prior=prior), count=count, seed=seed, seeds=seeds, label=label, out=out)
 
 
 @command(app, "reconstruct", full_name="vae reconstruct")
@@ -92,5 +90,5 @@ def interpolate_faces(
 ) -> Result:
     """Draw the faces on the way from one code to the next, along the great circle."""
     model = open_run(run, runs, kind="vae")
-    draw = partial(model.draw, prior=prior or "")
+    draw = partial(model.draw, prior=prior)
     return interpolate(model, draw, count=count, seed=seed, seeds=seeds, label=label, steps=steps, out=out)

@@ -208,7 +208,7 @@ class TrainedVae(FaceModel):
         """The mixture that was fitted to the training codes."""
         return vae_prior.read(self.run, self.settings)
 
-    def draw(self, count: int, seed: int, *, prior: str = "") -> np.ndarray:
+    def draw(self, count: int, seed: int, *, prior: str | None = None) -> np.ndarray:
         """Return codes of the ``prior``, normal or mixture, or else the run's; fewer are the first of more."""
         if (prior or self.settings.prior) == "mixture":
             return self.mixture.draw(count=count, generator=rng(seed, "mixture"))
