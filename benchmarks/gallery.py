@@ -3,7 +3,8 @@
     python benchmarks/gallery.py --name cartoons --data data/faces [--generated]
 
 ``--generated`` leaves out the pictures that show faces of the set itself, where those must not be passed on. Writes
-docs/pictures/NAME-*.png and, between the marks of docs/faces.md, each with the command that draws it.
+docs/pictures/NAME-*.png and, between the marks of docs/faces.md, each with the command that draws it. A picture
+of a scored model whose run is not here, because another machine trained it, stays as it is.
 """
 
 import argparse
@@ -20,7 +21,12 @@ DRAWN = (
     ("gan-best", "walk", "gan interpolate {run} --seeds 0-5 --steps 6", "Walks from one of its faces to the next"),
     ("gan-best", "map", "viz tsne {run} --space latent", "t-SNE of its latent vectors, each with its face"),
     ("gan-best", "curves", "viz curves {run}", "Its losses; dashed on held-out faces"),
-    ("vae-best", "samples", "vae sample {run} --count 64", "Faces of the VAE, codes from N(0, I)"),
+    (
+        "vae-best",
+        "samples",
+        "vae sample {run} --count 64",
+        "Faces of the VAE, codes from the mixture fitted to those of the training faces",
+    ),
     ("vae-paper", "samples", "vae sample {run} --count 64", "For comparison, the faces of the paper VAE"),
     ("vae-best", "walk", "vae interpolate {run} --seeds 0-5 --steps 6", "Walks between its codes"),
     ("vae-best", "curves", "viz curves {run}", "What it loses"),
@@ -54,9 +60,10 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     told = []
     for model, what, command, caption in DRAWN + (() if given.generated else OF_THE_SET):
+        path = PICTURES / f"{given.name}-{model.removesuffix('-best')}-{what}.png"
         if run := work.first_run(model, results["rows"]):
-            path = PICTURES / f"{given.name}-{model.removesuffix('-best')}-{what}.png"
             idl(*command.format(run=run).split(), "--runs", work.runs, "--out", path)
+        if path.exists() and any(row["model"] == model for row in results["rows"]):
             told.append(f"{caption}: `idl {command.format(run='RUN')}`\n\n![{caption}](pictures/{path.name})\n")
     land({PAGE: inserted(PAGE, {mark: "\n".join(told)})})
 

@@ -109,6 +109,7 @@ def test_pictures_are_of_the_first_seed_and_show_no_face_of_the_set_unless_they_
                 {"run": "00003-gan-best-s1-old"},
             ]
         made.append(words)
+        words[-1].touch()
         return {}
 
     monkeypatch.setattr(gallery, "idl", idl)
@@ -122,6 +123,22 @@ def test_pictures_are_of_the_first_seed_and_show_no_face_of_the_set_unless_they_
         assert page.count("](pictures/anime-gan-") == len(made) == (4 if generated else 5)
         assert ("neighbours" in page) == (not generated)
     assert "`idl gan sample RUN --count 64`" in page
+
+
+def test_a_picture_whose_run_is_elsewhere_stays_while_its_model_has_scores(benchmark, monkeypatch, tmp_path):
+    gallery = benchmark("gallery", "pictures: anime")
+    monkeypatch.setattr(gallery, "ROOT", tmp_path)
+    monkeypatch.setattr(gallery, "PICTURES", tmp_path)
+    rows = [{"model": "gan-best", "seed": 1, "recipe": "abc"}]
+    gallery.RESULTS.write_text(json.dumps({"anime": {"floor": 8.85, "rows": rows}}))
+    (tmp_path / "manifest.json").write_text(json.dumps({"images": {"sha256": "a"}, "test": {"indices": [0]}}))
+    monkeypatch.setattr(benchmark("models"), "idl", lambda *words: [])
+    for name in ("gan-samples", "vae-samples"):
+        (tmp_path / f"anime-{name}.png").touch()
+    monkeypatch.setattr("sys.argv", ["gallery", "--name", "anime", "--data", str(tmp_path)])
+    gallery.main()
+    page = gallery.PAGE.read_text()
+    assert page.count("](pictures/") == page.count("](pictures/anime-gan-samples.png)") == 1
 
 
 @pytest.mark.parametrize("results", [None, {"cartoons": {"floor": 2.1, "rows": []}}])
