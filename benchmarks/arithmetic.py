@@ -70,17 +70,19 @@ def score(name: str, data: Path, seed: int) -> Iterator[dict[str, Any]]:
         about = {"seed": seed, "split": settings["split"], "recipe": digest(settings), **told(path)}
         what = label(settings, metrics)
         yield {"what": what, **about, **scores(metrics)}
+        confusion = path / "plots" / "confusion.png"
         if settings["mode"] == "text-image":
             wide = idl("seq2seq", "eval", path.name, "--runs", folder, "--style-scale", 1, engine=engine)
             yield {"what": label(settings, metrics, style=1), **about, **scores(wide)}
+            confusion = path / "plots" / "confusion-other-styles.png"  # in which there is more to see
         if seed == 0 and settings["split"] == "twin-free" and what in DRAWN:
-            draw(path, DRAWN[what])  # of text-image the table is by now that of styles of 1, with more to see
+            draw(path, DRAWN[what], confusion=confusion)
 
 
-def draw(run: Path, name: str) -> None:
-    """Keep a run's last sheet of test queries and its table of which character was taken for which."""
+def draw(run: Path, name: str, *, confusion: Path) -> None:
+    """Keep a run's last sheet of test queries and a table of which character was taken for which."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    for found, what in ((max(run.glob("samples/*.png")), "answers"), (run / "plots" / "confusion.png", "confusion")):
+    for found, what in ((max(run.glob("samples/*.png")), "answers"), (confusion, "confusion")):
         shutil.copyfile(found, PICTURES / f"{name}-{what}.png")
 
 

@@ -18,7 +18,7 @@ from idlcli.files import read_json_object, write_json
 from idlcli.runs import Run
 from idlcli.seeds import rng
 from idlcli.settings.common import TrainSettings
-from idlcli.settings.fields import as_dict
+from idlcli.settings.fields import as_dict, setting
 
 SIDE, CODE = 16, 12
 
@@ -28,17 +28,18 @@ class StandInSettings(TrainSettings):
     """The settings that a reader of face runs looks at."""
 
     PLACE: ClassVar = ("data", "faces")
+    limit: int = setting(0, "Train on that many; 0: on all.", low=0, high=1000)
 
 
 class Coder:
     """Encodes, decodes and reconstructs."""
 
+    size = SIDE
+
     def __init__(self, run: Run) -> None:
         self.run = run
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        if images.shape[1:] != (SIDE, SIDE, 3):
-            raise ValueError(f"not {SIDE} x {SIDE}: {images.shape}")
         means = images.reshape(-1, 2, SIDE // 2, 2, SIDE // 2, 3).mean(axis=(2, 4)) / 255
         return ((means - 0.5) * 4).reshape(-1, CODE).astype(np.float32)
 

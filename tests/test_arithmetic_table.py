@@ -113,7 +113,7 @@ def test_the_last_sheet_of_a_run_is_the_one_that_is_shown(arithmetic, monkeypatc
     for name in ("samples/epoch-0001.png", "samples/epoch-0030.png", "plots/confusion.png"):
         (run / name).parent.mkdir(parents=True, exist_ok=True)
         (run / name).write_text(name)
-    arithmetic.draw(run, "image-text")
+    arithmetic.draw(run, "image-text", confusion=run / "plots" / "confusion.png")
     kept = {path.name: path.read_text() for path in arithmetic.PICTURES.iterdir()}
     assert kept == {
         "image-text-answers.png": "samples/epoch-0030.png",

@@ -42,9 +42,12 @@ def build_all(
     console: Console, overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False
 ) -> Result:
     """Build faces (cartoons) and arithmetic with their defaults."""
-    from idlcli.data import arithmetic, faces
+    from idlcli.data import arithmetic, face_set, faces
+    from idlcli.data.staging import check_replaceable
 
     root = data_root()
+    for name, module in (("faces", face_set), ("arithmetic", arithmetic)):  # both, before minutes go into one
+        check_replaceable(out=root / name, kind=module.KIND, own=module.OWN, overwrite=overwrite)
     built = {
         "faces": faces.build(
             settings=FacesSettings(out=str(root / "faces"), overwrite=overwrite), progress=console.counter("faces:")

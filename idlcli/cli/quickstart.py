@@ -1,5 +1,6 @@
 """`idl quickstart`: every stage once, in minutes."""
 
+import os
 import shlex
 from typing import Annotated
 
@@ -20,16 +21,17 @@ def quickstart(
         int | None, typer.Option("--epochs", min=1, max=1000, help="Train shorter or longer than the recipe says.")
     ] = None,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, max=UNSIGNED_32, help="The one seed everything random derives from.")
-    ] = 0,
+        int | None, typer.Option("--seed", min=0, max=UNSIGNED_32, help="The one seed everything random derives from.")
+    ] = None,
 ) -> Result:
     """Build small data, train a model that does arithmetic, and ask it a few queries: a few minutes, no network."""
     from idlcli.cli.progress import reporter
     from idlcli.workflows import quickstart as library
 
     data = library.quickstart(
-        data=data_root(), runs=runs_root(runs), epochs=epochs, seed=seed, say=console.note, reporter=reporter(console),
-        where=f" --runs {shlex.quote(runs)}" if runs else "",
+        data=data_root(), runs=runs_root(runs), where=f" --runs {shlex.quote(runs)}" if runs else "",
+        flags={name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None},
+        environ=os.environ, say=console.note, reporter=reporter(console),
     )  # fmt: skip
     answers = [
         (a["query"], a["answer"], "right" if a["correct"] else "wrong", a["confidence"]) for a in data["answers"]

@@ -41,7 +41,9 @@ def reproduce(
     out: Annotated[
         str, typer.Option("--out", metavar="DIR", help="Where the page goes (default: reproduce-SCALE, by the runs).")
     ] = "",
-    backend: Annotated[Backend, typer.Option("--backend", help="The engine that Keras runs on.")] = "tensorflow",
+    backend: Annotated[
+        Backend, typer.Option("--backend", envvar="IDL_BACKEND", help="The engine that Keras runs on.")
+    ] = "tensorflow",
     others: Annotated[
         list[Path] | None,
         typer.Option(

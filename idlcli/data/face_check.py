@@ -10,7 +10,7 @@ from typing import Any
 from idlcli.data import face_set, sources
 from idlcli.data.sources import Skipped
 from idlcli.errors import DataError
-from idlcli.files import read_json_object, sha256_of_file
+from idlcli.files import sha256_of_file
 
 LISTED = 1_000
 SIZE = 64
@@ -31,15 +31,8 @@ def check(*, path: Path, progress: Progress | None = None) -> dict[str, Any]:
     Raises :class:`DataError` where nothing at ``path`` can be used, or where a built set is not as it was built.
     """
     started = time.perf_counter()
-    found = _built(path, progress) if _is_built(path) else _raw(path, progress)
+    found = _built(path, progress) if face_set.is_built(path) else _raw(path, progress)
     return {"path": str(path), **found, "seconds": round(time.perf_counter() - started, 3)}
-
-
-def _is_built(path: Path) -> bool:
-    try:
-        return read_json_object(path / "manifest.json").get("kind") == face_set.KIND
-    except DataError:
-        return False
 
 
 def _built(path: Path, progress: Progress | None) -> dict[str, Any]:

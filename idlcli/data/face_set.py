@@ -92,13 +92,23 @@ def load(*, path: Path) -> Faces:
     return Faces(path, images, manifest, train, test, _labels(path, manifest, count))
 
 
+def is_built(path: Path) -> bool:
+    """Whether a set that `idl data build` made lies at ``path``; others, such as web apps, have a manifest too."""
+    if not (path / "manifest.json").is_file():
+        return False
+    try:
+        return (path / "images.npy").exists() or isinstance(read_json_object(path / "manifest.json").get("kind"), str)
+    except DataError:
+        return False
+
+
 def sample(*, path: Path, count: int, seed: int) -> tuple[NDArray[np.uint8], list[str]]:
     """Return up to ``count`` pictures, uint8 (N, size, size, 3), in their order, and a few words on each.
 
     Of a built set; or of a raw zip, directory or .npy, whose readable pictures come at 64 pixels with their names.
     The same ``seed`` chooses the same. Raises :class:`DataError` if there is nothing to show.
     """
-    if (path / "manifest.json").is_file():
+    if is_built(path):
         faces = load(path=path)
         rows = np.sort(rng(seed, "sample").permutation(len(faces.images))[:count])
         part = np.isin(rows, faces.test_indices)

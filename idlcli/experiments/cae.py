@@ -12,6 +12,7 @@ from idlcli.experiments.face_task import Images, Prepared
 from idlcli.runs import Run
 from idlcli.seeds import integer, rng
 from idlcli.settings import CaeSettings
+from idlcli.training import engine
 from idlcli.training.reporter import Reporter
 from idlcli.viz import curves
 
@@ -64,11 +65,10 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
 
 def build(settings: CaeSettings, *, size: int) -> Any:
     """Return the untrained model of a run, its weights drawn from the seed."""
-    import keras
 
     from idlcli.models.cae import Cae
 
-    keras.utils.set_random_seed(integer(settings.seed, "weights"))
+    engine.seed(integer(settings.seed, "weights"))
     return Cae(settings, size=size)
 
 

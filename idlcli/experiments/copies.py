@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from idlcli.data import face_set
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation.copying import copying
 from idlcli.evaluation.feature_cache import FeatureCache
 from idlcli.evaluation.features import Progress
 from idlcli.evaluation.manifold import nearest_neighbours
+from idlcli.experiments import face_task, provenance
 from idlcli.experiments import open as opening
-from idlcli.experiments import provenance
 from idlcli.experiments.evaluate import Conditions, extractor_for, measure
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -50,9 +51,12 @@ def look(
         place = provenance.faces_of(found)
     else:
         raise UsageError("Give the data set that the samples were trained on.", hint="idl eval neighbours A DATA")
-    if not (place / "manifest.json").is_file():
+    if not face_set.is_built(place):
         raise DataError(f"{place} is not a set with a training part.", hint="Make one: idl data build faces --source.")
     train, held_out = (opening.open_path(place, part=part) for part in ("train", "test"))
+    if isinstance(found, Run) and provenance.are_at(found, place):  # of which it may have taken a part
+        taken, left, _ = face_task.sides(provenance.settings_of(found), face_set.load(path=place))
+        train, held_out = train.only(taken), held_out.only(left)
     if isinstance(found, Run):
         samples = opening.open_run(found, count=conditions.count or SAMPLES, seed=conditions.seed)
     else:

@@ -167,18 +167,20 @@ def data_mark(*, kind: str, settings: Any, root: Path) -> str:
 
 
 def matching(*, kind: str, settings: Any, root: Path, mark: str) -> Run | None:
-    """Return the newest run under ``root`` of these settings on the data that ``mark`` is the fingerprint of.
+    """Return the run under ``root`` of these settings on the data that ``mark`` is the fingerprint of.
 
-    A setting that there was not yet when a run was made has its default there.
+    The newest that is done, or else the newest. A setting that there was not yet when a run was made has its default.
     """
-    wanted = _what(settings, kind=kind, root=root)
+    wanted, unfinished = _what(settings, kind=kind, root=root), None
     for run in reversed(runs.list_runs(root)):
         with contextlib.suppress(DataError):
             if run.kind == kind and without_place(applicable(settings_of(run))) == wanted:
                 about = run.path / "data.json"  # not there yet: stopped before anything was written
                 if not about.exists() or read_json_object(about).get("fingerprint") == mark:
-                    return run
-    return None
+                    if run.metrics() is not None:
+                        return run
+                    unfinished = unfinished or run
+    return unfinished
 
 
 def pinned(settings: Any, *, kind: str, root: Path) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from idlcli.data import face_set
 from idlcli.errors import DataError, UsageError
 from idlcli.evaluation import features, frechet, kernel, manifold
 from idlcli.evaluation.feature_cache import FeatureCache
@@ -89,7 +90,7 @@ def open_pair(a: str, b: str, conditions: Conditions) -> tuple[Opened, Opened, E
     A run samples last: what is wrong with the other side or the features is said before that takes minutes.
     """
     found = [opening.locate(side, root=conditions.root, kinds=opening.SAMPLERS) for side in (a, b)]
-    has_parts = [isinstance(place, Path) and (place / "manifest.json").is_file() for place in found]
+    has_parts = [isinstance(place, Path) and face_set.is_built(place) for place in found]
     _check_parts(has_parts, conditions)
     asked = (conditions.part_a or conditions.part, conditions.part)
     parts = [part if has else None for part, has in zip(asked, has_parts, strict=True)]

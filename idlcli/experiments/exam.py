@@ -51,7 +51,8 @@ def examine(solver: Solver, *, digits_of: str = "") -> dict[str, Any]:
         result["handwriting"] = {"digits": digits_of, "glyphs": int((hand.bank.labels[hand.test] < 10).sum())}
         score = judging.score(solver.judge.model, hand.bank, np.flatnonzero(hand.test))
         result["judge"] = judging.told(solver.judge.run, score)
-    return {**result, "files": [str(path) for path in _pictures(solver, test, found, other=hand is not None)]}
+    others = [*solver.others, *(["digits"] if hand is not None else [])]
+    return {**result, "files": [str(path) for path in _pictures(solver, test, found, others)]}
 
 
 def _about_reading(solver: Solver, scenario: ImageText, answers: Answers) -> dict[str, Any]:
@@ -71,9 +72,13 @@ def _about_reading(solver: Solver, scenario: ImageText, answers: Answers) -> dic
     return {"judge": solver.judge.score, "causes": causes}
 
 
-def _pictures(solver: Solver, scenario: Scenario, answers: Answers, *, other: bool) -> list[Path]:
-    """Write what there is to see of the test answers into the run's plots; return the files."""
-    suffix = "-other-digits" if other else ""
+def _pictures(solver: Solver, scenario: Scenario, answers: Answers, others: list[str]) -> list[Path]:
+    """Write what there is to see of the test answers into the run's plots; return the files.
+
+    Those of an examination in which something is another (digits, styles, the judge) are called by that, so that the
+    run's own stay beside its metrics.
+    """
+    suffix = "".join(f"-other-{what}" for what in others)
     plots = solver.run.folder("plots")
     files = [plots / f"confusion{suffix}.png", solver.run.path / f"predictions{suffix}.csv"]
     confusion.draw(counts=answers.confusion(), classes=solver.queries.alphabet, path=files[0])

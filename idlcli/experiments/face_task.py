@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from idlcli.data import face_set
 from idlcli.data.batches import Batches
+from idlcli.data.labels import Column
 from idlcli.errors import DataError, UsageError
 from idlcli.experiments import provenance
 from idlcli.runs import Run
@@ -64,27 +65,34 @@ def prepare(settings: FaceTrainSettings, *, depth: int | None) -> Prepared:
         )
     faces = face_set.load(path=Path(settings.data))
     check_side(faces.size, depth=depth)
-    train, test = faces.train_indices, faces.test_indices
-    if not len(test):
-        raise DataError(f"{settings.data} holds no image out of training.", hint="Build a larger set of faces.")
-    labels, condition = None, None
-    told = settings.condition if isinstance(settings, SamplingSettings) else ""
-    if told:
-        labels, words = _labels(faces, told)
-        train, test = train[labels[train] >= 0], test[labels[test] >= 0]
-        if not len(train) or not len(test):
-            raise DataError(f"{settings.data}: too few images have a {told!r:.60} to train and test on.")
-    train = train[: settings.limit or None]
-    if labels is not None:
-        counts = np.bincount(labels[train], minlength=len(words)).tolist()
-        condition = {"name": told, "words": list(words), "counts": counts}
+    train, test, column = sides(settings, faces)
+    condition = None
+    if column is not None:
+        counts = np.bincount(column.codes[train], minlength=len(column.words)).tolist()
+        condition = {"name": _condition(settings), "words": list(column.words), "counts": counts}
     about = {
         "path": settings.data, "kind": "faces",
         "fingerprint": provenance.fingerprint(faces.manifest), "size": faces.size,
         "train": len(train), "test": len(test), "test_sha256": hashlib.sha256(test.tobytes()).hexdigest(),
         "condition": condition,
     }  # fmt: skip
-    return Prepared(settings, about, faces, train, test, labels)
+    return Prepared(settings, about, faces, train, test, None if column is None else column.codes)
+
+
+def sides(
+    settings: FaceTrainSettings, faces: face_set.Faces
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Column | None]:
+    """Return the sorted indices of the faces that a training takes and holds out, and the label it is told of each."""
+    train, test, column = faces.train_indices, faces.test_indices, None
+    if not len(test):
+        raise DataError(f"{settings.data} holds no image out of training.", hint="Build a larger set of faces.")
+    told = _condition(settings)
+    if told:
+        column = _labels(faces, told)
+        train, test = (side[column.codes[side] >= 0] for side in (train, test))
+        if not len(train) or not len(test):
+            raise DataError(f"{settings.data}: too few images have a {told!r:.60} to train and test on.")
+    return train[: settings.limit or None], test, column
 
 
 def check_side(side: int, *, depth: int | None) -> None:
@@ -101,14 +109,18 @@ def check_side(side: int, *, depth: int | None) -> None:
         )
 
 
-def _labels(faces: face_set.Faces, name: str) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+def _condition(settings: FaceTrainSettings) -> str:
+    return settings.condition if isinstance(settings, SamplingSettings) else ""
+
+
+def _labels(faces: face_set.Faces, name: str) -> Column:
     if name not in faces.labels:
         known = did_you_mean(name, faces.labels) if faces.labels else "They have no labels; see `--labels`."
         raise UsageError(f"--condition: the faces have no label {name!r:.60}.", hint=known)
     column = faces.labels[name]
     if not 2 <= len(column.words) <= MOST_WORDS:
         raise UsageError(f"--condition: {name!r:.60} has {len(column.words):,} words; 2 to {MOST_WORDS:,} will do.")
-    return column.codes, column.words
+    return column
 
 
 def batches(prepared: Prepared) -> Batches:
@@ -129,7 +141,7 @@ def batches(prepared: Prepared) -> Batches:
 
 def slug(settings: Any, *, kind: str, matters: str) -> str:
     """Return what a run on faces is called: its kind, the label it is told, what ``matters``, batch and seed."""
-    told = settings.condition if isinstance(settings, SamplingSettings) else ""
+    told = _condition(settings)
     told = f"-{told}" if re.fullmatch(r"[A-Za-z0-9._-]{1,20}", told) else ""
     return f"{kind}-faces{told}-{matters}-b{settings.batch_size}-s{settings.seed}"
 

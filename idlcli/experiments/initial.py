@@ -18,6 +18,8 @@ LARGEST = 2**33
 """Bytes of a checkpoint that is copied."""
 PARTED_BY = ("validation_fraction", "split", "seed")
 """Settings that say which queries validate, of the same data."""
+WEIGHTLESS = ("dropout", "reader_dropout", "state_noise", "style_scale", "pixel_temperature", "initializer")
+"""Settings of the model that no weight depends on."""
 SWITCHES = ("ema", "legible_weight")
 """Settings of which it matters to the model whether they are on, and not how much they weigh."""
 
@@ -62,7 +64,8 @@ def _validates_alike(run: Run, before: Any, settings: Any, data: dict[str, Any])
 def _shape(settings: Any) -> dict[str, Any]:
     """Return the settings that say which weights a model has."""
     values, fields = applicable(settings), fields_of(type(settings))
-    kept = {name: value for name, value in values.items() if fields[name].group == "Model" or name == "condition"}
+    told = {name for name in values if fields[name].group == "Model"} - {*WEIGHTLESS} | {"condition"}
+    kept = {name: value for name, value in values.items() if name in told}
     return kept | {name: values[name] > 0 for name in SWITCHES if name in values}
 
 

@@ -116,11 +116,10 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
 
 def build(settings: JudgeSettings, *, classes: int) -> Any:
     """Return the untrained classifier of a run, its weights drawn from the seed."""
-    import keras
 
     from idlcli.models import glyph_classifier
 
-    keras.utils.set_random_seed(integer(settings.seed, "weights"))
+    engine.seed(integer(settings.seed, "weights"))
     return glyph_classifier.build(classes=classes, width=settings.width, dropout=settings.dropout)
 
 

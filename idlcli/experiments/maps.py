@@ -107,8 +107,8 @@ def draw(
 def _codes(run: Run, data: str | None, conditions: Conditions) -> tuple[Opened, NDArray[Any]]:
     model = opening.model_of(run)
     if hasattr(model, "encode"):
-        opened = pictures_of(run, data, replace(conditions, most=COUNT))
-        return opened, np.asarray(model.encode(np.asarray(opened.array)))
+        opened = pictures_of(run, data, replace(conditions, most=COUNT), size=model.size)
+        return opened, model.encode(opened.array)
     opening.check_unused(f"{run.name}, which draws its codes", data=data, part=conditions.part)
     count, seed = conditions.count or COUNT, conditions.seed
     codes, told = model.draw(count, seed), model.labels(count=count, seed=seed, label=None)

@@ -49,6 +49,15 @@ class Opened:
     rows: NDArray[np.int64]
     labels: dict[str, Column]
 
+    def only(self, rows: NDArray[np.int64]) -> "Opened":
+        """Return it without those that have another place than in ``rows``."""
+        kept = np.isin(self.rows, rows)
+        if kept.all():
+            return self
+        labels = {name: Column(column.words, column.codes[kept]) for name, column in self.labels.items()}
+        about = {**self.about, "n": int(kept.sum())}
+        return dataclasses.replace(self, array=self.array[kept], about=about, rows=self.rows[kept], labels=labels)
+
     @property
     def sha256(self) -> str:
         """The hash of the array: its type, its shape, its values."""
@@ -128,7 +137,7 @@ def open_path(
     left out and counted in ``about``. Raises :class:`DataError` where there is nothing usable or less than ``count``,
     :class:`UsageError` where a part is asked of what has none.
     """
-    if (path / "manifest.json").is_file():
+    if face_set.is_built(path):
         return _built(path, part or "test", _Choice(count, most, seed))
     kind = sources.kind_of(path=path)
     if part is not None:

@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from idlcli.errors import DataError
 from idlcli.evaluation.reconstruction import WINDOW, mean_squared_error, reconstruction_scores
@@ -23,8 +22,8 @@ def score(*, run: str, data: str | None, conditions: Conditions) -> dict[str, An
     started = time.perf_counter()
     found = find(run, root=conditions.root, kinds=opening.CODERS)
     model = opening.model_of(found, needs="reconstruct")
-    opened = pictures_of(found, data, conditions)
-    again = reconstructed(found, model, opened)
+    opened = pictures_of(found, data, conditions, size=model.size)
+    again = model.reconstruct(opened.array)
     if min(opened.array.shape[1:3]) < WINDOW:
         raise DataError(f"SSIM needs pictures of {WINDOW}x{WINDOW} at least; these are {opened.array.shape[1:3]}.")
     scores = reconstruction_scores(images=opened.array, reconstructions=again)
@@ -39,23 +38,19 @@ def score(*, run: str, data: str | None, conditions: Conditions) -> dict[str, An
     }  # fmt: skip
 
 
-def pictures_of(run: Run, data: str | None, conditions: Conditions) -> Opened:
-    """Return the pictures to show a run: of ``data``, else of the data set it was made with (where it lay then)."""
+def pictures_of(run: Run, data: str | None, conditions: Conditions, *, size: int) -> Opened:
+    """Return the pictures to show a run: of ``data``, else of the data set it was made with (where it lay then).
+
+    Raises :class:`DataError` where they are not of its model's ``size``.
+    """
     place = opening.place_of(data) if data is not None else provenance.faces_of(run)
     opened = open_real(place, conditions.part, conditions)
     if opened.kind != "images":
         raise DataError(f"{place} holds {opened.kind}, not pictures.")
+    if opened.array.shape[1:] != (size, size, 3):
+        raise DataError(
+            f"{run.name} does not take pictures of {opened.array.shape[1:]}.", hint=f"It takes {size} x {size}."
+        )
     if len(opened.array) < 2:
         raise DataError(f"{opened.about['path']} holds one picture; an error of a mean needs two.")
     return opened
-
-
-def reconstructed(run: Run, model: Any, opened: Opened) -> NDArray[Any]:
-    """Return what a run's model makes of pictures. Raises :class:`DataError` where they are not of its size."""
-    try:
-        again = np.asarray(model.reconstruct(np.asarray(opened.array)))
-    except ValueError as error:  # the engine's word for pictures of another size
-        raise DataError(f"{run.name} does not take pictures of {opened.array.shape[1:]}.") from error
-    if again.shape != opened.array.shape:
-        raise DataError(f"{run.name} makes pictures {again.shape[1:]} of pictures {opened.array.shape[1:]}.")
-    return again

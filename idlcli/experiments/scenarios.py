@@ -20,6 +20,7 @@ from idlcli.experiments.judge import Judge
 from idlcli.seeds import integer, rng
 from idlcli.settings import Seq2seqSettings
 from idlcli.settings.judge import TEACHER_WIDTH
+from idlcli.training import engine
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,11 +50,10 @@ class TextText:
 
     def build(self) -> Any:
         """Return the untrained model, its weights drawn from the seed."""
-        import keras
 
         from idlcli.models import columns, seq2seq
 
-        keras.utils.set_random_seed(integer(self.settings.seed, "weights"))
+        engine.seed(integer(self.settings.seed, "weights"))
         make = columns.build if self.settings.architecture == "columns" else seq2seq.build
         return make(
             self.settings, alphabet=self.queries.alphabet, digits=self.queries.digits,

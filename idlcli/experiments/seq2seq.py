@@ -209,8 +209,16 @@ def _task(scenario: Scenario, prepared: Prepared, run: Run) -> "Task":
         model=model, batches=batches, epochs=settings.epochs, seed=settings.seed, unit="queries", evaluate=evaluate,
         best=_best(settings),
         sample=sample, sample_epochs=schedule.sample_epochs(settings),
-        names={"answer_character": "character", "answer_exact": "exact"},
+        names=_names(settings),
     )  # fmt: skip
+
+
+def _names(settings: Seq2seqSettings) -> dict[str, str]:
+    """Return what the log calls the training's metrics, so that each is what the held-out queries' of its name is."""
+    if settings.architecture == "repeat":
+        return {}
+    answer = {"answer_loss": "loss"} if settings.mode != "text-image" else {}  # of pictures the style is another
+    return {"loss": "objective", "answer_character": "character", "answer_exact": "exact", **answer}
 
 
 def _teach_to_read(model: Any, obtain: Callable[..., Judge]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from idlcli.errors import DataError
 from idlcli.experiments import open as opening
 from idlcli.experiments.evaluate import Conditions, open_real
-from idlcli.experiments.reconstruct import pictures_of, reconstructed
+from idlcli.experiments.reconstruct import pictures_of
 from idlcli.runs import Run
 from idlcli.viz import grids, pictures, walks
 from idlcli.viz.figures import check_suffix
@@ -26,6 +26,7 @@ def draw_grid(*, reference: str, data: str | None, out: Path, columns: int, cond
     """
     check_suffix(out)
     found = opening.locate(reference, root=conditions.root, kinds=opening.PAINTERS)
+    each = 1
     if not isinstance(found, Run):
         opening.check_unused(reference, data=data)
         opened = open_real(found, conditions.part, replace(conditions, most=COUNT))
@@ -38,11 +39,11 @@ def draw_grid(*, reference: str, data: str | None, out: Path, columns: int, cond
         opened = opening.open_run(found, count=conditions.count or COUNT, seed=conditions.seed)
         images, wide = opened.array, columns or pictures.square(len(opened.array))
     else:
-        opened = pictures_of(found, data, replace(conditions, most=COUNT // 2))
-        wide = columns or 8
-        images = _paired(opened.array, reconstructed(found, model, opened), wide)
+        opened = pictures_of(found, data, replace(conditions, most=COUNT // 2), size=model.size)
+        wide, each = columns or 8, 2
+        images = _paired(opened.array, model.reconstruct(opened.array), wide)
     grids.write_picture(out, grids.grid(images, columns=wide))
-    return {"files": [str(out)], "count": len(images), "columns": wide, "conditions": opened.about}
+    return {"files": [str(out)], "count": each * len(opened.array), "columns": wide, "conditions": opened.about}
 
 
 def draw_walk(
@@ -64,7 +65,7 @@ def draw_walk(
         way = walks.walk(model.draw(stops, conditions.seed), steps=steps)
         labels = model.labels(count=1, seed=conditions.seed, label=None)
     else:
-        ends = np.asarray(model.encode(np.asarray(pictures_of(run, data, replace(conditions, count=stops)).array)))
+        ends = model.encode(pictures_of(run, data, replace(conditions, count=stops), size=model.size).array)
         way = np.stack([np.linspace(start, end, steps + 1, dtype=np.float32) for start, end in pairwise(ends)])
         labels = None
     is_film = out.suffix.lower() == ".gif"

@@ -50,7 +50,14 @@ class Solver:
             if not (settings.mode == "text-image" and settings.architecture == "columns" and settings.style_size):
                 raise UsageError(f"--style-scale does not apply to {run.name}: it knows no styles.")
             self.settings = dataclasses.replace(self.settings, style_scale=style_scale)
+        if judge and settings.mode == "text-text":
+            raise UsageError(f"--judge does not apply to {run.name}: text-text needs none.")
         self._judge_named, self._reporter = judge or settings.judge, reporter
+        self.others: list[str] = []
+        """What is another than when its training tested the run, by what is known so far: what that left must stay."""
+        if self.settings.style_scale != settings.style_scale:
+            self.others.append("styles")
+
         self._about = read_json_object(run.path / "data.json")
         try:
             self.maximum = int(self._about["max"])
@@ -84,6 +91,9 @@ class Solver:
                 data=self.settings.data, seed=self.settings.seed, backend=self.settings.backend, root=root,
                 reporter=self._reporter,
             )  # fmt: skip
+        told = (self.run.metrics() or {}).get("judge")
+        if isinstance(told, dict) and told.get("run") != judge.run.name:
+            self.others.append("judge")
         if judge.alphabet != self.queries.alphabet:
             raise DataError(f"The judge {judge.run.name} reads {judge.alphabet!r}, not {self.queries.alphabet!r}.")
         return judge

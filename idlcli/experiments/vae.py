@@ -16,6 +16,7 @@ from idlcli.experiments.face_task import Images, Prepared
 from idlcli.runs import Run
 from idlcli.seeds import integer, rng
 from idlcli.settings import VaeSettings
+from idlcli.training import engine
 from idlcli.training.reporter import Reporter
 from idlcli.viz import curves
 
@@ -45,6 +46,11 @@ def prepare(settings: VaeSettings, *, root: Path | None = None) -> Prepared:
     if settings.mixture and len(prepared.train) < 2:
         raise UsageError(
             "--mixture cannot be fitted to the code of one image.", hint="Train on more, or give --mixture 0."
+        )
+    if settings.min_alive > settings.latent:
+        raise UsageError(
+            f"--min-alive {settings.min_alive}: there are only {settings.latent} latents.",
+            hint=f"Give --min-alive {settings.latent} or less, or a larger --latent.",
         )
     if settings.prior == "mixture" and not settings.mixture:
         raise UsageError("--prior mixture: there is none, by --mixture 0.", hint="Give --mixture 1 or more.")
@@ -119,11 +125,10 @@ def train(prepared: Prepared, *, run: Run, reporter: Reporter | None) -> dict[st
 
 def build(settings: VaeSettings, *, size: int, classes: int, steps_per_epoch: int = 1) -> Any:
     """Return the untrained model of a run, its weights drawn from the seed."""
-    import keras
 
     from idlcli.models.vae import Vae
 
-    keras.utils.set_random_seed(integer(settings.seed, "weights"))
+    engine.seed(integer(settings.seed, "weights"))
     return Vae(settings, size=size, classes=classes, steps_per_epoch=steps_per_epoch)
 
 
@@ -235,6 +240,10 @@ class TrainedVae(FaceModel):
         codes = self.encode(images)
         if not self.words:
             return self.decode(codes)
-        tried = [self.decode(codes, np.full(len(codes), label)) for label in self.trained_labels]
-        errors = [mean_squared_error(images=np.asarray(images), reconstructions=found) for found in tried]
-        return np.stack(tried)[np.argmin(errors, axis=0), np.arange(len(codes))]
+        best, least = np.empty(images.shape, np.uint8), np.full(len(codes), np.inf)
+        for label in self.trained_labels:
+            found = self.decode(codes, np.full(len(codes), label))
+            errors = mean_squared_error(images=images, reconstructions=found)
+            best[errors < least] = found[errors < least]
+            least = np.minimum(errors, least)
+        return best

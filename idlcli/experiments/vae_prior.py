@@ -4,6 +4,7 @@ The codes of real pictures do not fill N(0, I); a density that is fitted to them
 et al. 2020).
 """
 
+import shlex
 from typing import Any
 
 import numpy as np
@@ -51,10 +52,15 @@ def write(run: Run, mixture: Mixture) -> None:
 
 
 def read(run: Run, settings: VaeSettings) -> Mixture:
-    """Return a run's mixture. Raises :class:`UsageError` if it has none, :class:`DataError` if it is broken."""
+    """Return a run's mixture. Raises :class:`UsageError` if it has none, :class:`DataError` without a whole one."""
     if not settings.mixture:
         raise UsageError(f"{run.name} has no mixture prior.", hint="Train one with --mixture 10.")
     path, latent = run.path / FILE, settings.latent
+    if not path.exists() and run.metrics() is None:
+        raise DataError(
+            f"{run.name} has no mixture yet, which is fitted after the last epoch.",
+            hint=f"Go on with: idl runs resume {shlex.quote(str(run.path))}; `vae sample` can do with --prior normal.",
+        )
     found = read_tensors(path)
     count = len(found.get("weights", ()))
     shapes = {"weights": (count,), "means": (count, latent), "factors": (count, latent, latent)}

@@ -16,7 +16,8 @@ def build(*, classes: int, width: int, dropout: float) -> keras.Model:
 def extractor(*, width: int, dropout: float) -> keras.Model:
     """Return the network below the classes: float (B, 28, 28) -> features (B, 4 * width).
 
-    Three stages of two 3x3 convolutions with batch normalisation, each halving the side, and a mean over what is left.
+    Three stages of two 3x3 convolutions with batch normalisation, the side halved between them, and a mean over the
+    7x7 positions that are left.
     """
     glyph = keras.Input((28, 28), name="pixels")
     maps: Any = layers.Reshape((28, 28, 1), name="channel")(glyph)

@@ -27,10 +27,11 @@ class Chart:
     svg: Html
 
 
-def draw(stories: Sequence[Story], *, prefix: str) -> list[Chart]:
+def draw(stories: Sequence[Story], *, prefix: str) -> tuple[list[Chart], list[str]]:
     """Return a chart for each metric that any of the runs logged; the runs share them, one colour each.
 
-    ``prefix`` tells these charts from others on the page.
+    Of many metrics, those beyond :data:`MOST_CHARTS` are returned by name. ``prefix`` tells these charts from others
+    on the page.
     """
     logs = {story.tag: _points(story.log) for story in stories if story.log}
     keys = [key for rows in logs.values() for row in rows for key in row if key not in curves.NOT_CURVES]
@@ -42,7 +43,7 @@ def draw(stories: Sequence[Story], *, prefix: str) -> list[Chart]:
             path = Path(folder) / f"{index}.svg"
             curves.draw(logs={f"run {tag}": _only(rows, metric) for tag, rows in logs.items()}, path=path)
             charts.append(Chart(metric, inline(path.read_text("utf-8"), prefix=f"{prefix}{index}-")))
-    return charts
+    return charts, metrics[MOST_CHARTS:]
 
 
 def _points(log: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

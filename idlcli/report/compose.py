@@ -88,10 +88,11 @@ def _curves(stories: Sequence[Story]) -> list[Block]:
     logged = [story for story in stories if story.log]
     for index, family in enumerate(dict.fromkeys(story.family for story in logged)):
         alike = [story for story in logged if story.family == family]
-        drawn = charts.draw(alike, prefix=f"c{index}-")
+        drawn, others = charts.draw(alike, prefix=f"c{index}-")
         if drawn:
             title = clean(family) if len(stories) > 1 else ""
-            blocks.append(Charts(title, drawn, _said(drawn, alike, alone=len(stories) == 1)))
+            left_out = f" Not drawn: {', '.join(map(name_of, others))}." if others else ""
+            blocks.append(Charts(title, drawn, _said(drawn, alike, alone=len(stories) == 1) + left_out))
     return blocks
 
 

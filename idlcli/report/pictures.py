@@ -22,10 +22,8 @@ END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
 ABOUT = {
     "confusion": "Which character was taken for which: the diagonal is right, shades show what is wrong.",
-    "confusion-other-digits": "Which character was taken for which, in other handwriting.",
     "misreadings": "Which glyph was read as which.",
     "answers": "Answers to test queries, the wrong ones first; what is wrong is marked.",
-    "answers-other-digits": "Answers to queries in other handwriting, the wrong ones first.",
     "strip": "The same codes from epoch to epoch, one row each.",
     "curves": "Loss and metrics over the epochs, as the run drew them.",
 }
@@ -64,7 +62,7 @@ def album(story: Story, *, budget: int) -> Album:
     left_out: list[str] = []
     sheets = by_epoch(_pngs(story.run.path / "samples"))
     for folder, name, path in [*(("plots", "", p) for p in plots), *(("samples", name, p) for name, p in sheets)]:
-        caption = name or ABOUT.get(path.stem, path.stem.replace("-", " ").replace("_", " "))
+        caption = name or caption_of(path.stem)
         try:
             picture = read(path, inside=story.run.path, caption=caption)
         except DataError as error:
@@ -76,6 +74,13 @@ def album(story: Story, *, budget: int) -> Album:
         budget -= len(picture.content)
         found[folder].append(picture)
     return Album(found["plots"], found["samples"], left_out)
+
+
+def caption_of(stem: str) -> str:
+    """Return what is seen in a plot of this name; `answers-other-digits` are answers in other digits."""
+    what, *others = stem.split("-other-")
+    said = ABOUT.get(what, what.replace("-", " ").replace("_", " "))
+    return f"With other {', '.join(others)}: {said[:1].lower()}{said[1:]}" if others else said
 
 
 def read(path: Path, *, inside: Path, caption: str) -> Picture:

@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import functools
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def _what_is_missing(story: Story, failure: dict[str, Any]) -> list[str]:
     planned = story.settings.get("epochs")
     of = f" of {planned:,}" if number(planned) is not None else ""
     reached = f"after epoch {story.epochs:,}{of}" if story.log else "before its first epoch was done"
-    again = f"Go on with: idl runs resume {story.tag}"
+    again = f"Go on with: idl runs resume {shlex.quote(story.run.name)} (and --runs, unless it lies in ./runs)"
     notes = []
     if story.status == "running":
         notes.append(f"The run is still going: this page shows it {reached}.")

@@ -99,8 +99,9 @@ class AutoencoderSettings(DrawingSettings):
     """What every autoencoder takes."""
 
     width: int = setting(
-        32, "Filters at half the image's side; twice as many at each further halving.", low=1, high=512, group="Model"
-    )
+        32, "Filters at half the image's side; twice as many at each further halving, to 8 times.",
+        low=1, high=512, group="Model",
+    )  # fmt: skip
     depth: int = setting(3, "How often the side is halved.", low=1, high=8, group="Model")
     blocks: int = setting(0, "Further convolution blocks at each size.", low=0, high=16, group="Model")
     residual: bool = setting(False, "Add each of those blocks to what goes into it.", group="Model")

@@ -79,7 +79,7 @@ class Seq2seqSettings(TrainSettings):
         low=0,
         high=100,
         only=COLUMNS,
-        group="Model",
+        group="Loss",
     )
     reader_width: int = setting(
         32, "Filters of the first convolutions that read a glyph; later ones have more.",

@@ -43,12 +43,18 @@ def capture(model: "keras.Model", progress: Progress, settings: Mapping[str, Any
 
     Raises :class:`FloatingPointError` naming a weight that is not finite: such a state must not replace a good one.
     """
+    tensors = check_finite(model)
+    about = json.dumps({"schema": SCHEMA, "progress": dataclasses.asdict(progress), "settings": dict(settings)})
+    return safetensors.numpy.save(tensors, metadata={"idl": about})  # one key: the order of several is not fixed
+
+
+def check_finite(model: "keras.Model") -> dict[str, np.ndarray]:
+    """Return the values of a model and its optimizer by name; :class:`FloatingPointError` names one not finite."""
     tensors = {name: _array(variable) for name, variable in _variables(model).items()}
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise FloatingPointError(name)
-    about = json.dumps({"schema": SCHEMA, "progress": dataclasses.asdict(progress), "settings": dict(settings)})
-    return safetensors.numpy.save(tensors, metadata={"idl": about})  # one key: the order of several is not fixed
+    return tensors
 
 
 def settings_of(path: Path) -> dict[str, Any] | None:

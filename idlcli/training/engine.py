@@ -48,6 +48,14 @@ def start(backend: str, *, deterministic: bool = False) -> None:
         torch.use_deterministic_algorithms(True)
 
 
+def seed(value: int) -> None:
+    """Make Keras draw from ``value`` on; on every engine it seeds TensorFlow too, whose loading has things to say."""
+    import keras
+
+    with native_noise_held():
+        keras.utils.set_random_seed(value)
+
+
 def running() -> str | None:
     """Return the engine that Keras runs on in this process, or None where Keras is not loaded."""
     if "keras" not in sys.modules:

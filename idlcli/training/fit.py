@@ -23,7 +23,7 @@ from idlcli.errors import DataError, Diverged, Interrupted
 from idlcli.files import append_line, read_json_lines, write_bytes, write_text
 from idlcli.runs import Run
 from idlcli.settings.resolve import without_place
-from idlcli.training import checkpoint, devices
+from idlcli.training import checkpoint, devices, engine
 from idlcli.training.checkpoint import Progress
 from idlcli.training.devices import Alone
 from idlcli.training.feed import Feed
@@ -157,7 +157,7 @@ class _Recorder(keras.callbacks.Callback):
             drawn = seeds.integer(self._task.seed, f"layer {index}", epoch)
             state.assign(np.array([drawn, 0], dtype=state.dtype))
         if keras.backend.backend() == "torch":  # there, dropout without a seed of its own draws from the global one
-            keras.utils.set_random_seed(seeds.integer(self._task.seed, "engine", epoch))
+            engine.seed(seeds.integer(self._task.seed, "engine", epoch))
         self._group.spread(self._task.model)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -177,11 +177,15 @@ class _Recorder(keras.callbacks.Callback):
         self._group.gather(task.model)
         row = {task.names.get(name, name): float(np.asarray(value)) for name, value in (logs or {}).items()}
         row["lr"] = learning_rate(task.model.optimizer)
-        if task.evaluate:
-            row |= task.evaluate(done)
         self._check_finite(row)
-        row["seconds"] = round(time.perf_counter() - self._epoch_started, 3)
-        progress, content = self._captured(done, row)
+        try:
+            checkpoint.check_finite(task.model)  # before it is looked at: not everything can be measured of NaN
+            row |= task.evaluate(done) if task.evaluate else {}
+            self._check_finite(row)
+            row["seconds"] = round(time.perf_counter() - self._epoch_started, 3)
+            progress, content = self._captured(done, row)
+        except FloatingPointError as error:
+            self._diverged(f"{error} is not finite")
         line = {"epoch": done, **row}
         append_line(self._run.log_path, json.dumps(line))
         if task.sample and done in task.sample_epochs:
@@ -194,15 +198,12 @@ class _Recorder(keras.callbacks.Callback):
             raise self._interrupted()
 
     def _captured(self, done: int, row: Mapping[str, float]) -> tuple[Progress, bytes]:
-        """Return the checkpoint of an epoch, of which nothing is logged before its weights are seen to be finite."""
+        """Return the checkpoint of an epoch, before anything is logged of it."""
         task = self._task
         score = row.get(task.best) if task.best else None
         better = score is not None and (self.progress.best_score is None or score > self.progress.best_score)
         progress = Progress(done, score, done) if better else dataclasses.replace(self.progress, epoch=done)
-        try:
-            return progress, checkpoint.capture(task.model, progress, self._settings)
-        except FloatingPointError as error:
-            self._diverged(f"{error} is not finite")
+        return progress, checkpoint.capture(task.model, progress, self._settings)
 
     def _advance(self, progress: Progress, content: bytes) -> None:
         self.progress, self._unsaved = progress, content

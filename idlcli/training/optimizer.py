@@ -65,7 +65,7 @@ def make_adversarial_optimizer(settings: AdversarialSettings, *, steps: int) -> 
 
 
 def learning_rate(optimizer: keras.optimizers.Optimizer) -> float:
-    """Return the rate of an optimizer's next step; of several in one, the rate of the first that was built."""
-    parts = getattr(optimizer, "optimizers", [optimizer])
-    rate = next(part.learning_rate for part in parts if part.built)
+    """Return the rate of an optimizer's next step; of an adversarial one, the rate of all but the discriminator."""
+    parts = getattr(optimizer, "optimizers", [optimizer])  # Keras lists what is mapped by name first, the default last
+    rate = next(part.learning_rate for part in reversed(parts) if part.built)
     return float(np.asarray(keras.ops.convert_to_numpy(rate)))

@@ -30,8 +30,9 @@ def _hello(processes: int, process: int) -> bytes:
 def _receive(address: str, port: int, processes: int, until: float, seconds: float) -> None:
     awaited = {_hello(processes, index): index for index in range(1, processes)}
     with contextlib.ExitStack() as opened:
+        family = socket.AF_INET6 if address.startswith("[") else socket.AF_INET
         try:
-            server = opened.enter_context(socket.create_server(("", port)))
+            server = opened.enter_context(socket.create_server(("", port), family=family))
         except OSError as error:
             raise RunFailed(
                 f"Process 0 cannot listen at {address}: {error.strerror}.", hint="Choose another port."

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from idlcli.viz.figures import COLOURS, figure
 from idlcli.viz.figures import check_suffix as check_suffix
+from idlcli.viz.thumbnails import shrink
 
 GAP = 4
 WIDE = 14
@@ -19,11 +20,15 @@ def draw(
 ) -> None:  # fmt: skip
     """Write the picture: samples (N, H, W, 3) at the left, a row each with its neighbours (N, K, H, W, 3).
 
+    Where one are larger than the others, they are shown as small.
     ``distances`` (N, K) stand under the neighbours; at the right are the distances of ``all`` samples and of
     ``held_out`` pictures to their nearest training picture, as histograms of one scale.
     """
     count, nearest = neighbours.shape[:2]
-    height, width = samples.shape[1:3]
+    side = min(max(samples.shape[1:3]), max(neighbours.shape[2:4]))
+    samples = shrink(samples, side=side)
+    neighbours = shrink(neighbours.reshape(-1, *neighbours.shape[2:]), side=side).reshape(count, nearest, side, side, 3)
+    height = width = side
     label = max(12, height // 4)
     sheet = np.full((count * (height + label), (nearest + 1) * (width + GAP) + WIDE, 3), 255, np.uint8)
     lefts = [0, *(WIDE + (i + 1) * (width + GAP) for i in range(nearest))]

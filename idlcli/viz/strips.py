@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,10 +24,22 @@ class Row:
     after: str
     right: bool
 
+    @property
+    def said(self) -> str:
+        """What stands after them, with a cross where it is wrong."""
+        return self.after if self.right else f"{self.after} x"
+
 
 def draw(rows: Sequence[Row], *, path: Path, columns: int = 2) -> None:
     """Write the rows as a PNG, in ``columns`` columns; what is wrong is marked by its colour and a cross."""
-    cells = [_cell(row) for row in rows]
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(TEXT_SIZE)
+    before, after = (
+        max(round(font.getlength(text)) for text in [shortest, *texts]) + 2 * MARGIN if any(texts) else MARGIN
+        for shortest, texts in (("88+88 =", [row.before for row in rows]), ("(8888) x", [row.said for row in rows]))
+    )  # every row has room for the longest
+    cells = [_cell(row, font, before, after) for row in rows]
     width = max(cell.shape[1] for cell in cells)
     height = cells[0].shape[0]
     lines = -(-len(cells) // columns)
@@ -37,20 +50,18 @@ def draw(rows: Sequence[Row], *, path: Path, columns: int = 2) -> None:
     write_png(path, sheet)
 
 
-def _cell(row: Row) -> np.ndarray:
-    from PIL import Image, ImageDraw, ImageFont
+def _cell(row: Row, font: Any, before: int, after: int) -> np.ndarray:
+    from PIL import Image, ImageDraw
 
-    font = ImageFont.load_default(TEXT_SIZE)
     glyphs = np.concatenate(list(row.images), axis=1).repeat(SCALE, axis=0).repeat(SCALE, axis=1)
     height, width = glyphs.shape
-    before = round(font.getlength("88+88 =")) + 2 * MARGIN if row.before else MARGIN
-    after = round(font.getlength("(8888) x")) + 2 * MARGIN
+
     canvas = Image.new("RGB", (before + width + after, height + 2 * MARGIN), "white")
     pen = ImageDraw.Draw(canvas)
     middle = canvas.height // 2
     if row.before:
         pen.text((before - MARGIN, middle), row.before, fill="black", font=font, anchor="rm")
     canvas.paste(Image.fromarray(glyphs).convert("RGB"), (before, MARGIN))
-    mark = row.after if row.right else f"{row.after} x"
-    pen.text((before + width + MARGIN, middle), mark, fill="black" if row.right else COLOURS[1], font=font, anchor="lm")
+    ink = "black" if row.right else COLOURS[1]
+    pen.text((before + width + MARGIN, middle), row.said, fill=ink, font=font, anchor="lm")
     return np.asarray(canvas)

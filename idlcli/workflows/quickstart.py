@@ -1,6 +1,6 @@
 """Every stage once, on small data, in minutes: what a newcomer runs first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,18 @@ QUERIES = ("23+45", "7-99", "58+67", "99+99", "80-8", "31-31")
 
 
 def quickstart(
-    *, data: Path, runs: Path, epochs: int | None, seed: int, where: str, say: Callable[[str], None], reporter: Reporter
-) -> dict[str, Any]:
+    *, data: Path, runs: Path, flags: dict[str, Any], environ: Mapping[str, str], where: str,
+    say: Callable[[str], None], reporter: Reporter,
+) -> dict[str, Any]:  # fmt: skip
     """Build the arithmetic data (unless they are there), train text-text, answer a few queries, write a page.
 
-    ``say`` is told what happens; ``where`` stands behind the commands to type next. Returns ``data``, ``run``,
-    ``test``, ``answers``, ``report`` (the page, in the run's directory), ``files`` and ``next`` (commands).
+    ``flags`` and ``environ`` (IDL_*) change the settings of recipe `quick`; ``say`` is told what happens; ``where``
+    stands behind the commands to type next. Returns ``data``, ``run``, ``test``, ``answers``, ``report`` (the page, in
+    the run's directory), ``files`` and ``next`` (commands).
     """
     place = data / "arithmetic"
+    told = {**flags, "data": str(place)}
+    settings = resolve(Seq2seqSettings, command="seq2seq train", flags=told, environ=environ, recipe="quick").settings
     if (place / "manifest.json").exists():
         held = arithmetic.load(place).queries
         absent = set(QUERIES) - set(held.text(held.queries))
@@ -36,10 +40,8 @@ def quickstart(
         say(f"1/4 The arithmetic data are in {place} already.")
     else:
         say(f"1/4 Building every query of two numbers up to 99, with handwritten digits, in {place}.")
-        arithmetic.build(settings=ArithmeticSettings(seed=seed), out=place)
+        arithmetic.build(settings=ArithmeticSettings(seed=settings.seed), out=place)
     say("2/4 Training an encoder-decoder LSTM on half of the queries; it has never seen the other half.")
-    flags: dict[str, Any] = {"data": str(place), "seed": seed} | ({"epochs": epochs} if epochs else {})
-    settings = resolve(Seq2seqSettings, command="seq2seq train", flags=flags, environ={}, recipe="quick").settings
     result = driver.start(kind="seq2seq", settings=settings, root=runs, name=None, reporter=reporter)
     say("3/4 Asking it a few queries.")
     run = Run(Path(result["run"]))

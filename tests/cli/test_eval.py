@@ -228,6 +228,45 @@ def test_data_built_again_with_another_test_part_are_not_taken_for_a_run_s_own(w
     here(*words, stand_ins[kind]).refused(3, "again is not the data", stand_ins[kind].name)
 
 
+@pytest.mark.parametrize(
+    "words", [("eval", "mse"), ("viz", "tsne"), ("viz", "grid"), ("viz", "walk")], ids=" ".join
+)  # fmt: skip
+def test_pictures_of_another_size_are_not_given_to_a_model(words, here, stand_ins):
+    here("data", "build", "faces", "--count", "30", "--size", "8", "--test-count", "10", "--out", "small")
+    data = ("small",) if words == ("eval", "mse") else ("--data", "small")
+    here(*words, stand_ins["cae"], *data).refused(3, "(8, 8, 3)", "16 x 16", stand_ins["cae"].name)
+
+
+@pytest.mark.parametrize("side", [8, 24])
+def test_samples_of_another_size_than_the_training_pictures_stand_beside_them(side, here, built_faces, tmp_path):
+    np.save(tmp_path / "samples.npy", np.random.default_rng(0).integers(0, 256, (8, side, side, 3), np.uint8))
+    done = here("eval", "neighbours", "samples.npy", built_faces, "--out", "near.png", "--json")
+    assert done.data["n"] == [8, 48]
+    assert (tmp_path / "near.png").stat().st_size > 5000
+
+
+def test_the_pictures_that_a_run_was_taught_are_those_it_took(here, stand_ins):
+    assert here("eval", "neighbours", stand_ins["gan"], "--count", "8", "--json").data["n"] == [8, 48]
+    path = stand_ins["gan"] / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"settings": config["settings"] | {"limit": 20}}))
+    assert here("eval", "neighbours", stand_ins["gan"], "--count", "8", "--json").data["n"] == [8, 20]
+
+
+def test_a_directory_with_a_manifest_of_something_else_is_a_directory_of_pictures(here, built_faces, tmp_path):
+    from PIL import Image
+
+    (tmp_path / "pics").mkdir()
+    for index, image in enumerate(np.load(built_faces / "images.npy")[:8]):
+        Image.fromarray(image).save(tmp_path / "pics" / f"{index}.png")
+    (tmp_path / "pics" / "manifest.json").write_text('{"name": "my web app"}')
+    assert here("data", "check", "pics", "--json").data["count"] == 8
+    assert here("data", "show", "pics", "--out", "s.png").code == 0
+    assert here("viz", "grid", "pics", "--out", "g.png", "--json").data["count"] == 8
+    assert here("eval", "prdc", "pics", built_faces, "--json").data["n"][0] == 8
+    here("eval", "neighbours", "pics", "pics").refused(3, "training part")
+
+
 UNUSED = [
     ("--data", "viz", "grid", "{gan}", "--data", "a.npy"),
     ("--part", "viz", "grid", "{vae}", "--part", "train"),

@@ -210,11 +210,11 @@ TRAIN = ("--epochs", "1", "--latent", "4", "--width", "2", "--depth", "2", "--ji
 
 
 def test_too_few_live_latents_are_exit_5_with_the_run_kept(here, built_faces):
-    done = here("vae", "train", "--data", built_faces, *TRAIN, "--min-alive", "5", "--json")
+    done = here("vae", "train", "--data", built_faces, *TRAIN, "--min-alive", "4", "--kl-weight", "100", "--json")
     assert done.code == 5
     assert "--min-alive" in done.err.splitlines()[-1]
     assert done.envelope["errors"][0]["code"] == "threshold"
-    assert done.envelope["data"]["test"]["active_latents"] <= 4
+    assert done.envelope["data"]["test"]["active_latents"] < 4
     (run,) = here("runs", "list", "--json").data
     assert run["status"] == "done"
     again = here("runs", "resume", run["run"], "--json")
@@ -236,6 +236,7 @@ WRONG = [
     (("gan", "--condition", "hair-colr"), "hair-color"),
     (("vae", "--condition", "nonsense"), "--condition"),
     (("vae", "--depth", "6"), "--depth"),
+    (("vae", "--latent", "3", "--min-alive", "4"), "--min-alive"),
     (("vae", "--limit", "1"), "--mixture"),
     (("vae", "--prior", "mixture", "--mixture", "0"), "--mixture 1"),
     (("vae", "--adversary-start", "3"), "--adversary discriminator"),
@@ -289,3 +290,11 @@ def test_a_report_that_cannot_be_written_is_refused_before_a_map_is_made(here, f
     monkeypatch.setattr(maps, "draw", None)
     here("report", face_runs["vae"], "--map", "--out", "page.txt").refused(2, "page.txt")
     here("report", face_runs["vae"], "--map", "--insert", "nowhere.html").refused(3, "nowhere.html")
+
+
+def test_all_data_are_built_or_none(here, tmp_path):
+    """Faces take minutes: what stands in the way of the rest is said before."""
+    (tmp_path / "data" / "arithmetic").mkdir(parents=True)
+    (tmp_path / "data" / "arithmetic" / "manifest.json").write_text('{"kind": "arithmetic"}')
+    here("data", "build", "all").refused(2, "arithmetic exists already", "--overwrite")
+    assert not (tmp_path / "data" / "faces").exists()

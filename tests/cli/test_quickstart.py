@@ -19,7 +19,10 @@ def test_the_seed_is_that_of_the_data_and_of_the_training(here, tmp_path, monkey
 
     monkeypatch.setattr(driver, "start", start)
     assert here("quickstart", "--seed", "7").code == 1
-    assert asked[0].seed == 7
+    assert (asked[0].seed, asked[0].epochs) == (7, 20)
+    monkeypatch.setenv("IDL_EPOCHS", "3")
+    assert here("quickstart").code == 1
+    assert (asked[1].seed, asked[1].epochs) == (0, 3)
     assert json.loads((tmp_path / "data" / "arithmetic" / "manifest.json").read_text())["seed"] == 7
     here("quickstart", "--seed", "-1").refused(2, "--seed")
 

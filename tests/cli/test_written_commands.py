@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from idlcli.data import digits
+from idlcli.report.pictures import caption_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -107,6 +108,25 @@ def test_wrong_answers_are_told_apart_by_what_the_judge_misreads(runs, here):
     for name in ("confusion.png", "misreadings.png", "answers.png"):
         assert f"runs/00002-reader/plots/{name}" in found["files"]
         assert pixels(runs / "00002-reader" / "plots" / name).shape[1] > 100
+
+
+@pytest.mark.parametrize(("words", "suffix"), [
+    (("--style-scale", "0.5"), "-other-styles"), (("--judge", "other"), "-other-judge"), (("--judge", "judge"), ""),
+])  # fmt: skip
+def test_an_examination_with_something_else_leaves_what_the_run_says_of_itself(words, suffix, runs, here):
+    path = runs / "00003-writer"
+    shutil.copytree(runs / "00001-judge", runs / "00004-other")
+    before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    found = here("seq2seq", "eval", "writer", *words, "--json").data
+    names = (f"plots/confusion{suffix}.png", f"predictions{suffix}.csv", f"plots/answers{suffix}.png")
+    assert set(found["files"]) == {f"runs/00003-writer/{name}" for name in names}
+    kept = {file: file.read_bytes() for file in before if file.name != ".lock"}
+    assert kept == {file: content for file, content in before.items() if file.name != ".lock"}
+
+
+def test_what_is_called_after_other_styles_says_so_in_a_report():
+    assert caption_of("confusion-other-styles-other-digits").startswith("With other styles, digits: which character")
+    assert caption_of("strange_plot") == "strange plot"
 
 
 @pytest.mark.parametrize("run", ["reader", "writer"])

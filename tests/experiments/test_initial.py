@@ -102,6 +102,12 @@ def test_what_would_be_tested_on_what_it_was_taught_or_does_not_fit_is_refused(
     assert [run.name for run in runs.list_runs(tmp_path)] == [first.name], "nothing was begun"
 
 
+def test_one_that_a_user_fine_tunes_may_drop_and_shake_less(first, onward, tmp_path):
+    """No weight depends on it."""
+    second = start(dataclasses.replace(onward, dropout=0.0), tmp_path)
+    assert second.metrics()["test"] == first.metrics()["test"]
+
+
 def test_one_that_validated_by_the_same_queries_may_go_on_and_by_others_not(quick, small, tmp_path):
     parted = dataclasses.replace(small, validation_fraction=0.2, epochs=1)
     first = start(parted, tmp_path)

@@ -5,7 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from idlcli.errors import DataError
 from idlcli.experiments import vae_prior
+from idlcli.runs import Run
+from idlcli.settings import VaeSettings
 
 
 @pytest.mark.parametrize(("most", "fitted"), [(100, range(1, 41)), (4, (1, 14, 27, 40))])
@@ -25,3 +28,9 @@ def test_a_mixture_is_of_training_faces_only_evenly_taken_where_they_are_many(mo
     monkeypatch.setattr(vae_prior, "fit_mixture", lambda codes, components, seed: codes)
     codes = vae_prior.fit(SimpleNamespace(inference_encoder=None), prepared)
     assert np.rint(codes).ravel().tolist() == list(fitted)
+
+
+def test_a_run_that_is_not_done_says_how_to_have_its_mixture(tmp_path):
+    with pytest.raises(DataError, match="has no mixture yet") as caught:
+        vae_prior.read(Run(tmp_path / "00001-vae"), VaeSettings())
+    assert f"idl runs resume {tmp_path / '00001-vae'}" in caught.value.hint

@@ -61,7 +61,8 @@ def test_a_run_that_failed_says_why_and_how_to_go_on(make_run, tmp_path):
     run = make_run(metrics=None, failure={"error": "Diverged", "message": "loss became nan in epoch 4."})
     page, notes = page_of(run, tmp_path)
     assert notes[0] == (
-        "The run failed after epoch 3 of 3: Diverged: loss became nan in epoch 4. Go on with: idl runs resume 1"
+        "The run failed after epoch 3 of 3: Diverged: loss became nan in epoch 4. "
+        f"Go on with: idl runs resume {run.name} (and --runs, unless it lies in ./runs)"
     )
     assert notes[0] in page.text
     assert "Curves" in page.text

@@ -394,6 +394,24 @@ def test_weights_that_are_not_finite_are_never_the_kept_checkpoint(task_of, run_
     assert np.isfinite(np.frombuffer(tensors(run)["model/last/kernel"], "float32")).all()
 
 
+def test_weights_that_are_not_finite_are_not_looked_at(task_of, run_of, monkeypatch):
+    """What scores a model may fail on NaN, and the training has diverged all the same."""
+    from idlcli.training import devices
+
+    task, looked, group = task_of(), [], devices.Alone()
+
+    def gather(model):
+        if looked:
+            model.get_layer("last").kernel.assign(np.full((12, 1), np.nan, "float32"))
+
+    monkeypatch.setattr(group, "gather", gather)
+    monkeypatch.setattr(devices, "current", lambda: group)
+    evaluate = lambda done: looked.append(done) or {}  # noqa: E731
+    with pytest.raises(Diverged, match=r"epoch 2: model/last/kernel is not finite; the checkpoint of epoch 1 is kept"):
+        fit(dataclasses.replace(task, evaluate=evaluate), run_of("ruined"))
+    assert looked == [1]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("seconds", [0.0, 1e9])
 def test_a_signal_saves_the_whole_epoch_and_the_rest_is_the_same(

@@ -41,6 +41,12 @@ def test_all_meet_whoever_comes_first(order, address):
     assert together(address, 3, order) == {0: None, 1: None, 2: None}, "the port is free again"
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_they_may_meet_at_an_address_of_ipv6(address):
+    port = address.rpartition(":")[2]
+    assert together(f"[::1]:{port}", 2, (1, 0)) == {0: None, 1: None}
+
+
 def test_process_0_says_who_did_not_come(address):
     found = together(address, 3, (0, 2), seconds=0.5)
     assert "Process 1 of 3 did not come" in found[0].message

@@ -208,3 +208,25 @@ def test_strips_show_every_glyph(count, tmp_path):
     black = (shown == 0).all(axis=2)
     assert black.sum() >= count * 3 * (28 * 28 - 64) * 4 * 0.98
     assert lit.any()
+
+
+@pytest.mark.parametrize(("before", "after"), [("999+998 =", "(1997)"), ("23+45 =", "(998001)"), ("", "= 998001")])
+def test_strips_have_room_for_the_longest_words_and_the_cross(before, after, tmp_path):
+    from PIL import Image
+
+    from idlcli.viz import strips
+
+    def drawn(before, after, right):
+        glyphs = np.zeros((2, 28, 28), np.uint8)
+        rows = [strips.Row(before=before, images=glyphs, after=after, right=right)]
+        rows.append(strips.Row(before=before and "1+1 =", images=glyphs, after="(2)", right=True))
+        strips.draw(rows, path=tmp_path / "strip.png", columns=1)
+        with Image.open(tmp_path / "strip.png") as sheet:
+            return np.asarray(sheet)
+
+    shown, edge = drawn(before, after, False), strips.MARGIN // 2
+    assert (shown[:, :edge] == 255).all()
+    assert (shown[:, -edge:] == 255).all(), "nothing runs into an edge"
+    other = drawn(before.replace("9", "8", 1), after, False)
+    assert ("9" in before) == (shown.shape != other.shape or not np.array_equal(shown, other))
+    assert not np.array_equal(shown[:, : other.shape[1]], drawn(before, after, True)[:, : shown.shape[1]])

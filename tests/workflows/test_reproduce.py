@@ -1,7 +1,9 @@
 """A reproduction from its runs to its page; killed in its middle it trains nothing twice."""
 
+import dataclasses
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -110,9 +112,28 @@ def test_a_command_makes_the_data_that_were_there(made, tmp_path):
     about = {"source": {"kind": "zip", "name": "my faces.zip"}}
     mine = Faces(tmp_path, np.zeros((1, 4, 4, 3), np.uint8), about, np.arange(1), np.arange(0), {})
     assert data_sets.DataSet(Path("d"), "", mine).command == "idl data build faces --source 'my faces.zip' --out d"
-    digits = Arithmetic(None, None, {"pools": "disjoint", "digits": {"name": "mnist"}}, tmp_path)
-    said = "idl data build arithmetic --pools disjoint --digits mnist --out d"
-    assert data_sets.DataSet(Path("d"), "", digits).command == said
+    asked = {"pools": "disjoint", "digits": {"name": "mnist"}, "ops": "+-", "max": 99}
+    for about, words in ((asked, ""), (asked | {"ops": "+*", "max": 9}, " --ops '+*' --max 9")):
+        digits = Arithmetic(None, None, about, tmp_path)
+        said = f"idl data build arithmetic{words} --pools disjoint --digits mnist --out d"
+        assert data_sets.DataSet(Path("d"), "", digits).command == said
+
+
+def test_the_engine_may_be_named_by_the_environment(here, monkeypatch):
+    monkeypatch.setenv("IDL_BACKEND", "jax")
+    found = here("reproduce", "--dry-run", "--only", "table2-50", "--json").data
+    assert all("--backend=jax" in one["command"] for one in found["trainings"])
+    monkeypatch.setenv("IDL_BACKEND", "nonsense")
+    here("reproduce", "--dry-run", "--only", "table2-50").refused(2)
+
+
+def test_what_to_type_names_the_faces_and_how_many(tmp_path, built_faces):
+    bench = instruments.Bench(root=tmp_path, data={"faces": built_faces}, quick=False, cache=None)
+    assert instruments.command("prdc", "gan-paper-s0", bench) == (
+        f"idl eval prdc gan-paper-s0 {shlex.quote(str(built_faces))} --count 12"
+    )
+    spaced = dataclasses.replace(bench, data={"faces": Path("my faces")})
+    assert instruments.command("fid", "gan-paper-s0", spaced) == "idl eval fid gan-paper-s0 'my faces'"
 
 
 def test_a_picture_that_is_gone_is_taken_again(made):

@@ -46,7 +46,10 @@ class DataSet:
             return f"idl data build faces{source} {out}"
         name = str(about["digits"]["name"])
         digits = "" if name == BUNDLED else f" --digits {shlex.quote(name)}"
-        return f"idl data build arithmetic --pools {about['pools']}{digits} {out}"
+        usual = ArithmeticSettings()
+        asked = f" --ops {shlex.quote(about['ops'])}" if about["ops"] != usual.ops else ""
+        asked += f" --max {about['max']}" if about["max"] != usual.max else ""
+        return f"idl data build arithmetic{asked} --pools {about['pools']}{digits} {out}"
 
 
 def obtain(name: str, *, root: Path, given: Path | None, say: Callable[[str], None]) -> DataSet:
@@ -68,7 +71,7 @@ def obtain(name: str, *, root: Path, given: Path | None, say: Callable[[str], No
     if data.manifest["pools"] != name:
         raise DataError(
             f"{path} has {data.manifest['pools']} pools of digits; the report's trainings need {name} ones there.",
-            hint=f"Build it again: idl data build arithmetic --pools {name} --out {path} --overwrite.",
+            hint=f"idl data build arithmetic --pools {name} --out {shlex.quote(str(path))} --overwrite builds those.",
         )
     return DataSet(path, fingerprint(data.manifest), data)
 

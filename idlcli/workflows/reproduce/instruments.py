@@ -5,6 +5,7 @@ run's metrics, so that a reproduction that is started again does not take it aga
 """
 
 import dataclasses
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,11 +59,16 @@ def _fid(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
 def _prdc(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
     """Return what made faces cover of the held-out ones, and what as many training faces do."""
     faces = str(bench.data["faces"])
-    count = bench.count or min(COMPARED, len(face_set.load(path=bench.data["faces"]).test_indices))
+    count = _compared(bench)
     conditions = dataclasses.replace(bench.conditions, count=count, part="test")
     found = evaluate.compare(metric="prdc", a=str(run.path), b=faces, conditions=conditions)
     real = evaluate.compare(metric="prdc", a=faces, b=faces, conditions=dataclasses.replace(conditions, part_a="train"))
     return {"coverage": found["coverage"], "precision": found["precision"], "real": real["coverage"], "n": count}
+
+
+def _compared(bench: Bench) -> int:
+    """Return how many made faces are held against as many held-out ones."""
+    return bench.count or min(COMPARED, len(face_set.load(path=bench.data["faces"]).test_indices))
 
 
 def _map(run: Run, bench: Bench, out: Path) -> dict[str, Any]:
@@ -160,8 +166,9 @@ def command(name: str, run: str, bench: Bench) -> str:
     words = INSTRUMENTS[name].words
     if not words:
         return ""
-    count = f" --count {bench.count}" if bench.count and name in ("fid", "prdc", "map") else ""
-    return f"idl {words}{count}".format(run=run, faces=bench.data.get("faces", ""))
+    number = _compared(bench) if name == "prdc" and "faces" in bench.data else bench.count
+    count = f" --count {number}" if number and name in ("fid", "prdc", "map") else ""
+    return f"idl {words}{count}".format(run=shlex.quote(run), faces=shlex.quote(str(bench.data.get("faces", "faces"))))
 
 
 def page_of(picture: Path) -> Path:

@@ -1,5 +1,6 @@
 """The packaged data of the report, read and checked: a wrong name in them is an error that says where."""
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from importlib.resources import files
@@ -30,6 +31,7 @@ from idlcli.workflows.reproduce.book import (
     Table,
     Training,
 )
+from idlcli.workflows.reproduce.verdicts import allowance_of_change
 
 DATA = ("shared", "disjoint", "faces")
 ANY_RUN = ("train", "test", "log", "settings", "layers")
@@ -152,10 +154,13 @@ class _Reader:
         cells, places = [], {}
         for i, row in enumerate(table["row"]):
             _only(row, CELL, f"{table['id']}: a row")
+            both = zip(table["column"], row["report"], strict=False)
+            plain = {column.get("training"): report for column, report in both if "against" not in column}
             for j in range(len(row["report"])):
                 column = table["column"][j]
                 _only(column, CELL, f"{table['id']}: a column")
                 own = {key: value[j] if isinstance(value, list) else value for key, value in row.items()}
+                own["terms"] = [plain.get(column.get(key)) for key in ("against", "training")]
                 base = {"training": table["training"]} if "training" in table else {}
                 id = "-".join(filter(None, [table["id"], row.get("id"), column.get("id")]))
                 cells.append(self.cell({**base, **column, **own, "id": id}, _named(table, row, column)))
@@ -167,14 +172,16 @@ class _Reader:
     def cell(self, told: Mapping[str, Any], what: str) -> Cell:
         """Return a cell; where it is a change, its rule says which way is better.
 
-        A change of what is given in points is judged by its own rule, of what is a loss or a count by `change`.
+        A change of what is given in points is judged by its own rule, of what is a loss or a count by `change` and by
+        what does not matter to either of the report's two.
         """
         rule = self.rule(told)
         quantity = self.quantity(told, sign=-1 if rule.better == "lower" else 1)
         if not quantity.against:
             _in_points(rule, quantity, told["id"])
         elif not rule.tolerance:
-            rule = self.rules["change"]
+            before, after = told["terms"]
+            rule = dataclasses.replace(self.rules["change"], tolerance=allowance_of_change(before, after, rule))
         report = told.get("report")
         if report is not None and not isinstance(report, int | float | str):
             raise UsageError(f"{told['id']}: report must be a number or text.")

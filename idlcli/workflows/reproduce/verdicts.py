@@ -60,6 +60,8 @@ def of_value(report: Value | None, ours: Sequence[Value], rule: Rule) -> Verdict
     allowed, why = margin(float(report), found, rule)
     difference = found["mean"] - report
     said = f"{signed(difference)}; up to {spelt(allowed)} counts as the same ({why})"
+    if found["n"] == 2 and margin(float(report), found | {"n": 1}, rule)[0] < abs(difference) <= allowed:
+        return not_judged(f"too close to call from two seeds: {said}")
     if abs(difference) <= allowed:
         return Verdict("agrees", said)
     is_better = rule.better and (difference > 0) == (rule.better == "higher")
@@ -84,6 +86,11 @@ def margin(report: float, found: dict[str, Any], rule: Rule) -> tuple[float, str
 def allowance(value: float, rule: Rule) -> float:
     """Return the difference from a value that does not matter by a rule."""
     return max(rule.tolerance, rule.relative * abs(value), rule.root * math.sqrt(abs(value)))
+
+
+def allowance_of_change(before: float, after: float, rule: Rule) -> float:
+    """Return the difference from a change in per cent that does not matter, where the rule is that of both numbers."""
+    return 100 * after / before * math.hypot(*(allowance(value, rule) / value for value in (before, after)))
 
 
 def rounding(value: float) -> float:
