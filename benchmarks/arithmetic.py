@@ -67,7 +67,7 @@ def score(name: str, data: Path, seed: int) -> Iterator[dict[str, Any]]:
         path = folder / cell["runs"][0]["run"]
         settings = json.loads((path / "config.json").read_text("utf-8"))["settings"]
         metrics = json.loads((path / "metrics.json").read_text("utf-8"))
-        about = {"seed": seed, "split": settings["split"], "recipe": digest(settings), **told(path)}
+        about = {"seed": seed, "split": settings["split"], "recipe": digest(settings, kind="seq2seq"), **told(path)}
         what = label(settings, metrics)
         yield {"what": what, **about, **scores(metrics)}
         confusion = path / "plots" / "confusion.png"

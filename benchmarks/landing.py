@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from idlcli.settings import RUN_KINDS
+from idlcli.settings.fields import fields_of
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -31,9 +34,18 @@ def told(run: Path) -> dict[str, Any]:
     return {"minutes": minutes, "engine": about["backend"], "cores": about["cores"]}
 
 
-def digest(settings: Mapping[str, Any]) -> str:
-    """Return what tells these settings, but for their seed and where their data lie, from a recipe as it was before."""
-    told = {name: value for name, value in settings.items() if name not in ("seed", "data")}
+def digest(settings: Mapping[str, Any], *, kind: str) -> str:
+    """Return what tells these settings of a kind of run from a recipe as it was before.
+
+    The seed does not tell, nor where the data lie, nor what is left at its default: a setting that is new changes no recipe.
+    """
+    defaults = {name: field.default for name, field in fields_of(RUN_KINDS[kind]).items()}
+    chosen = {name: value for name, value in settings.items() if value != defaults.get(name)}
+    return short_hash({name: value for name, value in chosen.items() if name not in ("seed", "data")})
+
+
+def short_hash(told: Mapping[str, Any]) -> str:
+    """Return eight hexadecimal digits that tell these values from others."""
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
 
 

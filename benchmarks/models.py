@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from landing import ROOT, digest, fresh, idl, inserted, land, machines, spread, told
+from landing import ROOT, digest, fresh, idl, inserted, land, machines, short_hash, spread, told
 
 RESULTS, PAGE = ROOT / "benchmarks" / "models.json", ROOT / "docs" / "faces.md"
 MODELS = ("gan-best", "vae-best", "cae-best")
@@ -51,7 +51,7 @@ class Work:
     def __init__(self, data: Path, folder: Path, floor: float) -> None:
         manifest = json.loads((data / "manifest.json").read_text())
         self.data, self.floor = data, floor
-        self.runs = folder / f"runs-{digest({part: manifest[part] for part in ('images', 'test')})}"  # these faces' own
+        self.runs = folder / f"runs-{short_hash({part: manifest[part] for part in ('images', 'test')})}"  # these faces' own
         self.compared = min(COMPARED, len(manifest["test"]["indices"]))
         self.runs.mkdir(parents=True, exist_ok=True)
 
@@ -59,7 +59,7 @@ class Work:
         """Return the scores of a model's run, which is trained, or trained to its end, where it is not done."""
         command, named = model.split("-", 1)
         words = (command, "train", "--recipe", named, "--data", self.data, "--seed", seed)
-        recipe = digest(idl(*words, "--dry-run")["settings"])
+        recipe = digest(idl(*words, "--dry-run")["settings"], kind=command)
         name = run_name(model, seed, recipe)
         run = self._find(name)
         if run is None:
