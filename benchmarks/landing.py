@@ -37,7 +37,8 @@ def told(run: Path) -> dict[str, Any]:
 def digest(settings: Mapping[str, Any], *, kind: str) -> str:
     """Return what tells these settings of a kind of run from a recipe as it was before.
 
-    The seed does not tell, nor where the data lie, nor what is left at its default: a setting that is new changes no recipe.
+    The seed does not tell, nor where the data lie, nor what is left at its default, so that a new setting
+    changes no recipe.
     """
     defaults = {name: field.default for name, field in fields_of(RUN_KINDS[kind]).items()}
     chosen = {name: value for name, value in settings.items() if value != defaults.get(name)}

@@ -51,7 +51,8 @@ class Work:
     def __init__(self, data: Path, folder: Path, floor: float) -> None:
         manifest = json.loads((data / "manifest.json").read_text())
         self.data, self.floor = data, floor
-        self.runs = folder / f"runs-{short_hash({part: manifest[part] for part in ('images', 'test')})}"  # these faces' own
+        these_faces = short_hash({part: manifest[part] for part in ("images", "test")})
+        self.runs = folder / f"runs-{these_faces}"
         self.compared = min(COMPARED, len(manifest["test"]["indices"]))
         self.runs.mkdir(parents=True, exist_ok=True)
 

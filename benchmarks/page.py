@@ -9,7 +9,8 @@ HEAD = """# Against what you would use instead
 Made by `make bench` from `benchmarks/results.json`; not written by hand. Each row is `idl` and a peer doing the same
 thing on the same machine, in turns (ours, peer, ours, peer, ...); figures are medians. Peers are written as their own
 documentation writes them, in `benchmarks/`, and are given the same number of threads. A ratio is ours / peer. In
-brackets are the least and the most of the turns.
+brackets are the least and the most of the turns. *Target* is what was aimed at before measuring, *besides* what else a
+turn reported; a commit is `-dirty` whose sources had changes that were not committed.
 """
 
 

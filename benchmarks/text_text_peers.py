@@ -1,4 +1,4 @@
-"""Arithmetic from text to text without idl: the course's Keras model, and the same network in PyTorch.
+"""Arithmetic from text to text without idl: the report's model in plain Keras, and the same network in PyTorch.
 
     python benchmarks/text_text_peers.py course --out DIR [--level 0.9806] [--epochs 200]
     python benchmarks/text_text_peers.py lstm --out DIR [--epochs 6] [--threads N]
