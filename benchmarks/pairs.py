@@ -48,7 +48,7 @@ def text_text() -> list[Pair]:
             name="text-text-time", unit="s", better="lower", target=1 / 5,
             what="from text to text, 50/50: a whole process until 98.06% of the held-out answers are right",
             ours=Side(f"`idl seq2seq train {' '.join(map(str, best))}`", lambda p: ours(p, *best), reached),
-            peer=Side("the report's model in plain Keras, trained by `fit`", lambda p: peer(p, "course"), course_reached),
+            peer=Side("the report's model in Keras, trained by `fit`", lambda p: peer(p, "course"), course_reached),
             how="10,000 training queries, random split, TensorFlow; ours trains for 8 epochs, which were chosen on "
             "seed 0; the peer looks at its held-out answers after each epoch, which is not counted, and stops when it "
             "may",
