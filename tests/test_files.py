@@ -21,9 +21,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
-fixture_is_shared = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
-)
+fixture_is_shared = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
 
 @fixture_is_shared
@@ -130,6 +128,10 @@ def test_a_disk_that_refuses_is_a_failed_run_with_the_reason_and_the_earlier_fil
         patch.setattr(os, call, refuse)
         with pytest.raises(RunFailed, match="No space left on device") as caught:
             files.write_text(path, "after")
+        if call == "fsync":
+            with pytest.raises(RunFailed, match="No space left on device"):
+                files.append_line(tmp_path / "log", "a line")
+            (tmp_path / "log").unlink()
     assert "space" in caught.value.hint
     assert path.read_text() == "before"
     assert [p.name for p in tmp_path.iterdir()] == ["x"]

@@ -84,7 +84,7 @@ def test_a_name_that_would_not_be_found_or_would_leave_the_root_is_refused(name,
 
 
 @given(st.text(max_size=100))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_whatever_is_asked_for_is_found_or_a_data_error(tmp_path, reference):
     if not runs.list_runs(tmp_path):
         make(tmp_path)

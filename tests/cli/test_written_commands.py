@@ -110,6 +110,20 @@ def test_wrong_answers_are_told_apart_by_what_the_judge_misreads(runs, here):
         assert pixels(runs / "00002-reader" / "plots" / name).shape[1] > 100
 
 
+def test_an_examination_of_a_run_is_what_the_run_says_of_itself(runs, here):
+    """Its seed is not the default one: it parts queries and glyphs, and says in whose hand each is read."""
+    path = runs / "00002-reader"
+    assert json.loads((path / "config.json").read_text())["settings"]["seed"] == 3
+    said = (path / "predictions.csv").read_bytes()
+    (path / "predictions.csv").unlink()
+    found = here("seq2seq", "eval", "reader", "--json").data
+    metrics = json.loads((path / "metrics.json").read_text())
+    assert {key: found[key] for key in ("test", "interval", "errors")} == {
+        key: metrics[key] for key in ("test", "interval", "errors")
+    }
+    assert (path / "predictions.csv").read_bytes() == said
+
+
 @pytest.mark.parametrize(("words", "suffix"), [
     (("--style-scale", "0.5"), "-other-styles"), (("--judge", "other"), "-other-judge"), (("--judge", "judge"), ""),
 ])  # fmt: skip

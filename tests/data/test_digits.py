@@ -259,7 +259,7 @@ def test_a_zip_bomb_is_not_unpacked(tmp_path):
     refused(tmp_path / "bomb.npz", "too large")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(st.data())
 def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path, data):
     """A few bytes of a good file changed anywhere."""

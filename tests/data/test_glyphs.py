@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idlcli.data import digits, glyphs
-from idlcli.errors import DataError
 
 ALPHABET = "0123456789+- "
 
@@ -74,7 +73,7 @@ def test_operators_can_be_told_apart():
     assert inks[2] > 1.2 * inks[1] > 1.2 * 1.2 * inks[0]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.floats(0.01, 0.9), st.integers(0, 2**32 - 1))
 def test_pools_have_no_picture_in_common_and_each_class_on_both_sides(bank, share, seed):
     train, test = glyphs.pools(bank, kind="disjoint", test_share=share, seed=seed)
@@ -121,24 +120,18 @@ def test_shared_pools_hold_everything(bank):
 
 
 def test_a_digit_that_is_an_empty_picture_does_not_take_the_blank_s_place():
-    """A scan with nothing on it: the data are refused, or the blank and every digit are still there."""
+    """A scan with nothing on it: the blank and every digit are still there."""
     source = made_up()
     images = source.images.copy()
     images[3] = 0
-    try:
-        bank = glyphs.make_bank(digits=digits.Digits(images, source.labels, {}), alphabet=ALPHABET, seed=0)
-    except DataError:
-        return
+    bank = glyphs.make_bank(digits=digits.Digits(images, source.labels, {}), alphabet=ALPHABET, seed=0)
     assert np.bincount(bank.labels, minlength=len(ALPHABET)).min() >= 1
 
 
 def test_a_digit_whose_pictures_are_all_another_s_is_not_lost():
-    """Mislabelled copies: the data are refused, or every character still has a glyph."""
+    """Mislabelled copies: every character still has a glyph."""
     source = made_up()
     images = source.images.copy()
     images[source.labels == 7] = images[source.labels == 1]
-    try:
-        bank = glyphs.make_bank(digits=digits.Digits(images, source.labels, {}), alphabet=ALPHABET, seed=0)
-    except DataError:
-        return
+    bank = glyphs.make_bank(digits=digits.Digits(images, source.labels, {}), alphabet=ALPHABET, seed=0)
     assert np.bincount(bank.labels, minlength=len(ALPHABET)).min() >= 1

@@ -160,7 +160,7 @@ def test_shrinking_is_antialiased():
 
 
 @given(value=st.integers(0, 255), side=st.integers(1, 40), size=st.integers(8, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_flat_picture_stays_flat_at_any_size(value, side, size):
     content = encoded(Image.new("RGB", (side, side), (value, 255 - value, value // 2)))
     assert (pixels(content, size=size) == (value, 255 - value, value // 2)).all()
@@ -170,7 +170,7 @@ def test_a_flat_picture_stays_flat_at_any_size(value, side, size):
     st.integers(1, 24), st.integers(1, 24), st.integers(8, 24), st.sampled_from(["PNG", "JPEG", "BMP", "WEBP"]),
     st.integers(0, 99),
 )  # fmt: skip
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_same_bytes_twice_and_the_pixels_of_the_file_as_an_array(height, width, size, form, seed):
     content = encoded(Image.fromarray(noise(height, width, seed)), form)
     first = pixels(content, size=size)

@@ -11,7 +11,7 @@ from idlcli.errors import UsageError
 
 OPS = st.sampled_from(["+", "-", "*", "+-", "-+", "+*", "+-*", "*-+"])
 WHOLE = make_queries(ops="+-", maximum=99)
-fewer = settings(max_examples=60, deadline=None)
+fewer = settings(max_examples=60)
 
 
 @pytest.mark.parametrize(("ops", "maximum"), [("+-", 99), ("+", 0), ("-", 9), ("+-*", 12), ("*", 100)])
@@ -105,7 +105,9 @@ def test_every_query_is_on_exactly_one_side_and_no_side_is_empty(ops, maximum, f
     count = len(queries.queries)
     parted = part(queries, fraction, how, seed)
     if parted is None:
-        assert round(fraction * count) in (0, count) or how == "twin-free"
+        assert round(fraction * count) in (0, count) or (
+            how == "twin-free" and (count < 50 or not 0.2 <= fraction <= 0.8)
+        )
         return
     chosen, others = parted
     assert np.array_equal(np.sort(np.concatenate([chosen, others])), np.arange(count))

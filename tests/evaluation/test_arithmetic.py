@@ -13,7 +13,7 @@ from idlcli.evaluation import arithmetic as evaluation
 WHOLE = make_queries(ops="+-", maximum=99)
 SUMS = WHOLE.operators == "+"
 TRUTH = WHOLE.text(WHOLE.answers)
-fewer = settings(max_examples=80, deadline=None)
+fewer = settings(max_examples=80)
 
 
 def test_the_report_s_carries_and_borrows_are_counted():

@@ -11,7 +11,7 @@ from scipy import stats
 from idlcli.evaluation.copying import copying, near_copies_chance
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 
 
 def features(seed: int, n: int, d: int) -> np.ndarray:

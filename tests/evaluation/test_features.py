@@ -81,11 +81,16 @@ class Counting:
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 3), dtype=np.uint8)
 
 
-def test_the_identity_changes_with_everything_that_changes_a_number():
+def test_the_identity_changes_with_everything_that_changes_a_number(monkeypatch):
     plain = Counting().extractor
     assert plain.identity == Counting().extractor.identity
     others = [{"name": "b"}, {"takes": "glyphs"}, {"sha256": "cd"}, {"sha256": None}, {"resize": "8x8 bicubic"}]
     assert len({plain.identity, *(Counting(**change).extractor.identity for change in others)}) == 6
+    engines = set()
+    for name in ("tensorflow", "jax"):
+        monkeypatch.setattr(features.engine, "running", lambda name=name: name)
+        engines.add(plain.identity)
+    assert len(engines) == 2
 
 
 def test_kept_features_are_the_same_and_are_not_made_again(tmp_path):

@@ -10,7 +10,7 @@ from idlcli.evaluation import frechet
 from idlcli.evaluation.frechet import check_features, fit_gaussian, frechet_distance, frechet_interval
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 
 
 def features(seed: int, n: int, d: int, shift: float = 0.0) -> np.ndarray:

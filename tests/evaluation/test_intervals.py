@@ -1,9 +1,12 @@
 """Intervals of a share: against printed tables, and against what they are made for."""
 
+import math
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from idlcli.evaluation.intervals import by_glyph, of_share
+from idlcli.evaluation.intervals import RESAMPLES, by_glyph, of_share
 from idlcli.seeds import rng
 
 
@@ -44,12 +47,22 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     assert held["independent"] < held["clustered"]
 
 
-def test_what_was_not_read_does_not_count():
-    right, glyphs = answers_read(300, 2000, seed=2)
-    with_blanks = np.concatenate([glyphs, np.full((len(glyphs), 1), -1)], axis=1)
-    low, high = by_glyph(right, glyphs=with_blanks, seed=0)
-    assert low < right.mean() < high
-    assert by_glyph(right, glyphs=glyphs, seed=3) == by_glyph(right, glyphs=glyphs, seed=3)
+def test_the_interval_is_the_middle_of_what_resampled_glyphs_say_and_what_was_not_read_does_not_count():
+    """From the definition, an answer at a time; queries of two, three and four glyphs."""
+    right, glyphs = answers_read(40, 60, seed=2)
+    glyphs[::3, 3] = glyphs[::5, 2] = -1
+    distinct = np.unique(glyphs)
+    generator, shares = rng(3, "bootstrap over glyphs"), []
+    for _ in range(RESAMPLES):
+        times = Counter(distinct[generator.integers(len(distinct), size=len(distinct))].tolist())
+        weights = [math.prod(times[glyph] for glyph in row if glyph >= 0) for row in glyphs.tolist()]
+        if sum(weights):
+            shares.append(sum(w for w, is_right in zip(weights, right, strict=True) if is_right) / sum(weights))
+    shares.sort()
+    at = [0.025 * (len(shares) - 1), 0.975 * (len(shares) - 1)]
+    low, high = (shares[int(x)] + (x % 1) * (shares[int(x) + 1] - shares[int(x)]) for x in at)
+    assert by_glyph(right, glyphs=glyphs, seed=3) == pytest.approx((low, high))
+    assert (low, high) != of_share(int(right.sum()), len(right))
 
 
 @pytest.mark.parametrize("right", [True, False])

@@ -9,7 +9,7 @@ from idlcli.evaluation import kernel
 from idlcli.evaluation.kernel import kernel_distance, squared_mmd
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 
 
 def features(seed: int, n: int, d: int, shift: float = 0.0) -> np.ndarray:

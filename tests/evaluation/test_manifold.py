@@ -9,7 +9,7 @@ from idlcli.evaluation import manifold
 from idlcli.evaluation.manifold import manifold_scores, nearest_neighbours
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 two_ks = st.tuples(st.integers(1, 4), st.integers(1, 5))
 
 

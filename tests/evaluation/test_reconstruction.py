@@ -13,7 +13,7 @@ from idlcli.evaluation.reconstruction import (
 )
 
 seeds = st.integers(0, 2**32 - 1)
-quick = settings(max_examples=15, deadline=None)
+quick = settings(max_examples=15)
 
 
 def pair(seed: int, n: int = 3, side: int = 16, noise: int = 40, channels: int = 3) -> tuple[np.ndarray, np.ndarray]:

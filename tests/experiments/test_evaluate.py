@@ -13,7 +13,7 @@ from idlcli.errors import DataError, UsageError
 from idlcli.evaluation import features as registry
 from idlcli.evaluation.features import Extractor
 from idlcli.evaluation.frechet import frechet_interval
-from idlcli.evaluation.kernel import kernel_distance
+from idlcli.evaluation.kernel import kernel_distance, kernel_standard_error
 from idlcli.evaluation.manifold import manifold_scores
 from idlcli.experiments import copies, evaluate, reconstruct
 from idlcli.experiments.evaluate import Conditions, compare
@@ -77,7 +77,8 @@ def test_kid_and_prdc_are_those_of_the_library(arrays, conditions, tmp_path):
     kid = compare(metric="kid", a=str(tmp_path / "a.npy"), b=str(tmp_path / "b.npy"), conditions=conditions)
     expected = kernel_distance(samples=a, reference=b, subset_size=80)
     assert (kid["value"], kid["std"], kid["subset_size"]) == (expected.mean, expected.std, 80)
-    assert kid["interval"][0] < kid["value"] < kid["interval"][1]
+    error = np.hypot(kernel_standard_error(samples=a, reference=b), expected.std / expected.subsets**0.5)
+    assert kid["interval"] == pytest.approx([expected.mean - 1.96 * error, expected.mean + 1.96 * error])
     assert not any("2,048" in warning for warning in kid["warnings"])
     prdc = compare(metric="prdc", a=str(tmp_path / "a.npy"), b=str(tmp_path / "b.npy"), conditions=conditions)
     scores = dataclasses.asdict(manifold_scores(samples=a, reference=b))

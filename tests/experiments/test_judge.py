@@ -47,6 +47,28 @@ def test_what_tests_trains_nothing(pools, arithmetic_data):
     assert set(judge.balanced(prepared.bank.labels, prepared.train)) == set(prepared.train.tolist())
 
 
+def test_no_test_glyph_is_ever_fed(settings, monkeypatch):
+    from idlcli.training import fit
+
+    class Begun(Exception):
+        """The training would begin here, with this task."""
+
+    def begin(task, **_):
+        raise Begun(task)
+
+    monkeypatch.setattr(fit, "fit", begin)
+    prepared = judge.prepare(dataclasses.replace(settings, steps_per_epoch=0, batch_size=500, distortion=0.0, seed=1))
+    with pytest.raises(Begun) as begun:
+        judge.train(prepared, run=Run(Path("run")), reporter=None)
+    bank, (task,), fed = prepared.bank, begun.value.args, {}
+    for step in range(task.batches.steps):
+        images, labels = task.batches.batch(task.batches.order(0), step, 0)
+        fed |= {np.round(255 * image).astype(np.uint8).tobytes(): int(label) for image, label in
+                zip(images, labels, strict=True)}  # fmt: skip
+    assert fed == {bank.images[row].tobytes(): int(bank.labels[row]) for row in prepared.train}
+    assert not set(fed) & {bank.images[row].tobytes() for row in prepared.test if bank.labels[row] != 12}
+
+
 def test_another_seed_parts_the_glyphs_otherwise_and_the_data_say_so(built_arithmetic):
     first, second = (judge.prepare(JudgeSettings(data=str(built_arithmetic), seed=seed)) for seed in (0, 1))
     assert marks(first.data) == marks(judge.prepare(JudgeSettings(data=str(built_arithmetic), width=3)).data)

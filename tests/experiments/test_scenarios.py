@@ -1,13 +1,18 @@
 """Whose hand writes what: training by the train pool alone, tests by the test pool, and each glyph what it is to be."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from idlcli.data import digits
 from idlcli.data.glyphs import make_bank, pools
 from idlcli.data.queries import make_queries
+from idlcli.evaluation.intervals import by_glyph, of_share
+from idlcli.experiments import seq2seq
+from idlcli.experiments.answers import Answers, confidences
 from idlcli.experiments.handwriting import Hand
-from idlcli.experiments.scenarios import ImageText, TextImage
+from idlcli.experiments.scenarios import ImageText, TextImage, pixel_loss
 from idlcli.seeds import rng
 from idlcli.settings import Seq2seqSettings
 
@@ -122,9 +127,83 @@ def test_what_is_written_is_nearer_to_black_and_white_at_a_lower_temperature(han
     assert (np.abs(sharper - 0.5) >= np.abs(learnt - 0.5) - 1e-6).all()
 
 
-def test_pixel_losses_are_what_they_are_called():
-    from idlcli.experiments.scenarios import pixel_loss
+class Blind:
+    """A judge that takes everything for a zero, and says how well it reads."""
 
+    def __init__(self):
+        self.score = {"accuracy": 0.1}
+
+    def read(self, images):
+        return np.eye(len(QUERIES.alphabet))[np.zeros(images.shape[:-2], int)]
+
+    def features(self, images):
+        return images
+
+
+@pytest.mark.parametrize("handwriting", ["fresh", "fixed"])
+def test_what_was_written_is_held_against_real_handwriting_of_its_side(handwriting, hand, monkeypatch):
+    settings = Seq2seqSettings(mode="text-image", handwriting=handwriting)
+    scenario = TextImage(settings, QUERIES, hand, Blind())
+    written = rng(0, "written").random((len(ROWS), QUERIES.answers.shape[1], 28, 28))
+    monkeypatch.setattr(TextImage, "writer", lambda scenario, model: lambda asked, styles: written)
+    losses = {}
+    for side, real in (("test", scenario._real), ("train", scenario._fixed), ("validation", scenario._fixed)):
+        found = scenario.answers(None, ROWS, side=side)
+        losses[side] = found.loss
+        assert found.loss == pytest.approx(pixel_loss(written, hand.show(real[ROWS]), name=scenario.trained_loss))
+        assert np.array_equal(found.images, np.round(written * 255).astype(np.uint8))
+        assert set(found.texts) == {"0" * QUERIES.answers.shape[1]}
+    assert losses["test"] != pytest.approx(losses["train"], rel=1e-6)
+
+
+def test_writing_is_compared_with_real_digits_of_the_test_pool_and_copies_sought_among_those_of_training(
+    hand, pixels, monkeypatch
+):
+    given = {}
+    monkeypatch.setattr(seq2seq, "diversity", lambda **about: given.update(about) or {"spread": 1.0})
+    scenario = TextImage(Seq2seqSettings(mode="text-image"), QUERIES, hand, Blind())
+    images = np.full((len(ROWS), QUERIES.answers.shape[1], 28, 28), 7, np.uint8)
+    answers = Answers(QUERIES, ROWS, np.zeros(1), np.zeros(1), ["0"] * len(ROWS), images=images)
+    assert seq2seq.about_images(scenario, answers) == {"judge": Blind().score, "diversity": {"spread": 1.0}}
+    for what, pool in (("real", "test"), ("train", "train")):
+        said = said_by(given[what], pixels[pool], hand.blank)
+        assert np.array_equal(said, given[f"{what}_labels"])
+        assert sorted(set(said.tolist())) == list(range(10))
+        assert len(said) == (hand.bank.labels[getattr(hand, pool)] < 10).sum()
+    meant = QUERIES.answers[ROWS]
+    assert np.array_equal(given["written_labels"], meant[meant < 10])
+    assert len(given["written"]) == (meant < 10).sum()
+
+
+def test_answers_that_were_read_are_in_doubt_by_the_glyphs_that_they_were_read_from(hand):
+    """Each glyph but the blank counts; a query's answer is right here if its first digit is not the seventh glyph's."""
+    scenario = scenario_of(ImageText, hand)
+    rows = np.arange(len(QUERIES.queries))
+    few = [np.flatnonzero((hand.bank.labels == label) & hand.test)[:2] for label in range(len(QUERIES.alphabet))]
+    turn = rng(0, "turn").integers(2, size=QUERIES.queries.shape)
+    chosen = np.stack([[few[c][t % len(few[c])] for c, t in zip(*row, strict=True)] for row in
+                       zip(QUERIES.queries, turn, strict=True)])  # fmt: skip
+    object.__setattr__(scenario, "outputs", lambda model, glyphs: np.eye(len(QUERIES.alphabet))[scenario.targets])
+    read = scenario.read_glyphs(None, rows, chosen)
+    assert np.array_equal(read.glyphs < 0, QUERIES.queries == hand.blank)
+    assert np.array_equal(read.glyphs[read.glyphs >= 0], chosen[QUERIES.queries != hand.blank])
+    assert read.right.all()
+    wrong = (chosen == few[1][0]).any(axis=1)
+    texts = ["0" if wrong[row] else text for row, text in enumerate(read.texts)]
+    found = dataclasses.replace(read, texts=texts)
+    interval = found.interval(seed=5)
+    assert (interval["low"], interval["high"]) == by_glyph(found.right, glyphs=read.glyphs, seed=5)
+    low, high = of_share(int(found.right.sum()), len(rows))
+    assert interval["high"] - interval["low"] > 2 * (high - low)
+
+
+def test_a_model_is_as_sure_of_an_answer_as_of_all_its_characters_together():
+    shares = np.array([[[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]], [[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]]])
+    with np.errstate(divide="ignore"):
+        assert confidences(np.log(shares) + 3) == pytest.approx([0.56, 0.5])
+
+
+def test_pixel_losses_are_what_they_are_called():
     written, real = (rng(0, name).random((4, 3, 28, 28)) for name in ("written", "real"))
     assert pixel_loss(written, real, name="mse") == pytest.approx(((written - real) ** 2).mean())
     entropy = -(real * np.log(written) + (1 - real) * np.log(1 - written)).mean()

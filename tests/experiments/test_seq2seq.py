@@ -4,19 +4,24 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from idlcli.data import glyphs
 from idlcli.data.glyphs import Bank
 from idlcli.data.queries import make_queries
-from idlcli.experiments import driver, seq2seq, solver
+from idlcli.errors import UsageError
+from idlcli.evaluation.intervals import of_share
+from idlcli.experiments import driver, scenarios, seq2seq, solver
 from idlcli.experiments.handwriting import Hand
 from idlcli.experiments.inference import predict
 from idlcli.experiments.scenarios import scenario_of
 from idlcli.runs import Run
 from idlcli.seeds import rng
 from idlcli.settings import JudgeSettings, Seq2seqSettings
+from idlcli.settings.judge import TEACHER_WIDTH
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -226,11 +231,12 @@ def test_the_epoch_that_counts_is_the_best_where_that_is_asked_for(keras_engine,
     assert result["best_epoch"] == 1 + int(np.argmax(scores))
     test = [row["test_exact"] for row in log]
     assert result["test"]["exact"] == pytest.approx(test[result["best_epoch"] - 1], abs=1e-9)
+    right, n = round(result["test"]["exact"] * result["test"]["n"]), result["test"]["n"]
+    assert (result["interval"]["low"], result["interval"]["high"]) == of_share(right, n)
+    assert n != result["train"]["n"] or not validation
 
 
 def test_a_training_that_does_not_say_what_is_right_cannot_keep_its_best(small):
-    from idlcli.errors import UsageError
-
     with pytest.raises(UsageError, match="validation-fraction"):
         seq2seq.prepare(dataclasses.replace(small, mode="text-image", keep="best"), root=Path("runs"))
 
@@ -258,13 +264,13 @@ def test_no_query_trains_and_tests_whatever_is_made_of_the_training_queries(
     assert train | held | test == set(range(200))
     plain = sides_of(**about)(built_arithmetic)
     assert test == plain[2], "the test queries are the same whatever else is asked for"
-    assert train | held >= plain[0] or commute
+    assert held <= plain[0]
+    assert train | held >= plain[0]
 
 
 def test_a_validation_part_of_a_tiny_training_part_never_empties_it(here):
-    from idlcli.errors import UsageError
-
     here("data", "build", "arithmetic", "--max", "1", "--ops", "+", "--out", "tiny")
+    parted = 0
     for seed in range(20):
         try:
             train, held, test = sides_of(seed=seed, train_fraction=0.5, validation_fraction=0.5)("tiny")
@@ -273,6 +279,82 @@ def test_a_validation_part_of_a_tiny_training_part_never_empties_it(here):
         assert train
         assert held
         assert test
+        parted += 1
+    assert parted > 3
+
+
+def trained_by(settings, monkeypatch):
+    """The task of a training, what it is fed from, and the optimizer, without its model."""
+    optimizers, fed = [], []
+    monkeypatch.setattr(seq2seq, "compiled", lambda scenario, optimizer: optimizers.append(optimizer))
+    prepared = seq2seq.prepare(settings, root=Path("runs"))
+    asked = scenario_of(settings, prepared.arithmetic.queries, hand=prepared.hand, judge=Literate())
+    monkeypatch.setattr(type(asked), "batch", lambda scenario, rows, epoch, step: fed.extend(rows.tolist()))
+    return prepared, seq2seq._task(asked, prepared, Run(Path("run"))), fed, optimizers[0]
+
+
+@pytest.mark.parametrize("mode", ["text-text", "image-text", "text-image"])
+def test_only_training_queries_are_ever_fed(mode, small, keras_engine, monkeypatch):
+    settings = dataclasses.replace(small, mode=mode, train_fraction=0.4, validation_fraction=0.25)
+    prepared, task, fed, _ = trained_by(settings, monkeypatch)
+    for epoch in range(2):
+        order = task.batches.order(epoch)
+        for step in range(task.batches.steps):
+            task.batches.batch(order, step, epoch)
+    assert set(fed) == set(prepared.train.tolist())
+    assert len(prepared.test) == 120
+
+
+def test_a_schedule_ends_with_the_last_epoch(small, keras_engine, monkeypatch):
+    settings = dataclasses.replace(small, schedule="cosine", epochs=3)
+    _, task, _, optimizer = trained_by(settings, monkeypatch)
+    rates = optimizer._learning_rate
+    assert float(rates(3 * task.batches.steps)) == pytest.approx(0, abs=1e-9)
+    assert float(rates(3 * task.batches.steps - 1)) > 1e-4 * settings.learning_rate
+
+
+@pytest.mark.parametrize("pools", ["disjoint", "shared"])
+def test_the_hand_of_a_run_is_parted_by_the_seed_of_the_run_as_the_data_say(pools, arithmetic_data):
+    path = arithmetic_data / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"pools": pools}))
+    found = seq2seq.prepare(Seq2seqSettings(mode="image-text", seed=3, data=str(arithmetic_data)), root=Path("runs"))
+    train, test = glyphs.pools(found.hand.bank, kind=pools, test_share=0.2, seed=3)
+    assert np.array_equal(found.hand.train, train)
+    assert np.array_equal(found.hand.test, test)
+    assert found.hand.seed == 3
+    assert (found.data["train_glyphs"], found.data["test_glyphs"]) == (train.sum(), test.sum())
+    inked = found.hand.bank.labels != found.hand.blank
+    sides = [{image.tobytes() for image in found.hand.bank.images[side & inked]} for side in (train, test)]
+    assert bool(sides[0] & sides[1]) == (pools == "shared")
+
+
+def test_who_taught_to_write_is_not_taken_for_a_judge(small, written_runs, monkeypatch):
+    writer = dataclasses.replace(
+        small, mode="text-image", architecture="columns", style_size=2, legible_weight=1.0, judge="judge"
+    )
+    assert seq2seq.prepare(writer, root=written_runs).judge.run.name.endswith("judge")
+    monkeypatch.setattr(scenarios, "TEACHER_WIDTH", 2)  # that of the judge
+    with pytest.raises(UsageError, match="its own pupil"):
+        seq2seq.prepare(writer, root=written_runs)
+
+
+def test_a_writer_learns_to_be_read_by_the_weights_of_its_teacher(keras_engine):
+    from idlcli.models import glyph_writer
+
+    settings = dataclasses.replace(SHAPES["text-image columns"], style_size=2, legible_weight=1.0)
+    model = scenario(settings).build()
+    reader = glyph_writer.reader_of(model)
+    weights = [rng(0, "teacher", at).normal(size=weight.shape) for at, weight in enumerate(reader.get_weights())]
+    widths = []
+
+    def obtain(*, width):
+        widths.append(width)
+        return SimpleNamespace(model=SimpleNamespace(get_weights=lambda: weights))
+
+    seq2seq._teach_to_read(model, obtain)
+    assert widths == [TEACHER_WIDTH]
+    for mine, theirs in zip(reader.get_weights(), weights, strict=True):
+        assert np.array_equal(mine, theirs.astype("float32"))
 
 
 @pytest.fixture

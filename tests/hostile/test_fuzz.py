@@ -8,7 +8,7 @@ from fuzz_targets import DIGITS, PICTURES, TARGETS, png, zip_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-ANYTHING = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANYTHING = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 EDITS = st.lists(
     st.tuples(st.floats(0, 1, exclude_max=True), st.binary(max_size=4), st.integers(0, 4)), min_size=1, max_size=6
 )

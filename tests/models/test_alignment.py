@@ -5,8 +5,7 @@ import pytest
 
 from idlcli.data.layouts import Slots
 from idlcli.data.queries import make_queries
-
-alignment = pytest.importorskip("idlcli.models.alignment")
+from idlcli.models import alignment
 
 
 def one_hot(indices: np.ndarray, symbols: int) -> np.ndarray:

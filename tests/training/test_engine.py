@@ -64,6 +64,18 @@ def test_on_jax_deterministic_operations_are_asked_of_xla_beside_what_is_asked_a
     assert done.stdout.split() == ["6.0", "--xla_cpu_enable_fast_math=false", "--xla_gpu_deterministic_ops=true"]
 
 
+def test_on_tensorflow_deterministic_operations_are_asked_of_it(tmp_path, environment):
+    """Asked of it, it refuses a random operation without a seed."""
+    code = (
+        "import sys; from idlcli.training import engine; engine.start('tensorflow', deterministic=sys.argv[1] == 'on');"
+        "import tensorflow; tensorflow.raw_ops.RandomUniform(shape=[2], dtype='float32')"
+    )
+    for asked, said in (("on", b"determinism"), ("off", b"")):
+        done = subprocess.run([sys.executable, "-c", code, asked], env=environment, cwd=tmp_path, capture_output=True)
+        assert (done.returncode != 0) == (asked == "on")
+        assert said in done.stderr
+
+
 @pytest.mark.engine
 def test_a_process_has_one_engine(keras_engine):
     engine.start(keras_engine)

@@ -213,9 +213,24 @@ def test_a_training_that_breaks_inside_an_epoch_ends_as_if_it_had_not(task_of, u
     broken = dataclasses.replace(task, batches=dataclasses.replace(task.batches, fetch=fetch))
     with pytest.raises(Exception, match=r".*"):  # each engine wraps it in its own
         fit(broken, run)
+    assert (calls[-1], calls.count(2)) == (2, 3), "it broke where it was to break, and nowhere else"
     assert len(run.log()) == 2
     fit(task_of(), run)
     same(run, unbroken)
+
+
+def test_each_layer_draws_from_a_stream_of_its_own_and_anew_in_each_epoch(task_of, run_of):
+    """Each state is a seed and a count of what was drawn; dropout and noise have one each."""
+    states = [v for v in task_of().model.variables if v.name == "seed_generator_state"]
+    assert len(states) == 2
+    seen = []
+
+    def look(epoch):
+        seen.extend(int(np.asarray(state.numpy())[0]) for state in states)
+        return {}
+
+    fit(task_of(epochs=3, evaluate=look), run_of("streams"))
+    assert len(seen) == len(set(seen)) == 2 * 3
 
 
 def test_an_epoch_feeds_the_batches_in_their_order(task_of, run_of):

@@ -25,7 +25,7 @@ def graphs(draw):
     return sizes, edges
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(graph=graphs())
 def test_boxes_never_overlap_and_arrows_go_down(graph):
     sizes, edges = graph
@@ -46,7 +46,7 @@ def test_boxes_never_overlap_and_arrows_go_down(graph):
         assert heights == sorted(heights)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graph=graphs())
 def test_an_arrow_that_passes_a_layer_keeps_clear_of_its_boxes(graph):
     sizes, edges = graph

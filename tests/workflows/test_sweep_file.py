@@ -42,7 +42,7 @@ def test_a_list_beside_a_grid_is_each_with_each(tmp_path):
     assert [cell.label for cell in sweep.cells] == ["units 4", "units 4, epochs 9", "units 8", "units 8, epochs 9"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.dictionaries(
         st.sampled_from(["units", "epochs", "batch-size"]),

@@ -181,6 +181,17 @@ def test_a_training_is_not_clearly_other_than_itself(values):
     assert of_claim("higher", [gap]).word == of_claim("lower", [gap]).word == "not judged"
 
 
+def test_chance_is_student_s_of_the_means_errors():
+    """Of two means the errors add; the mean of the gaps has its own."""
+    rule = Rule("", "x")
+    between = gap_between_runs([1.0, 2.0, 3.0], [2.0, 4.0, 9.0], rule=rule, name="b")
+    assert between.value == pytest.approx(-3)
+    assert between.chance == pytest.approx(student(2) * (1 / 3 + 13 / 3) ** 0.5)
+    within = gap_within_runs([1.0, 2.0, 3.0], [2.0, 4.0, 9.0], rule=rule, name="b")
+    assert within.value == pytest.approx(-3)
+    assert within.chance == pytest.approx(student(2) * (7 / 3) ** 0.5)
+
+
 def test_student_s_quantiles_are_those_of_the_tables():
     assert [round(student(freedom), 3) for freedom in (1, 4, 30)] == [12.706, 2.776, 2.042]
 
