@@ -346,6 +346,59 @@ def test_the_score_of_a_gaussian_is_its_density_at_the_side_that_was_asked_for(s
     assert found["loss"] == pytest.approx(nats + found["kl"] / (3 * size**2), rel=1e-4)
 
 
+def test_the_score_of_a_vae_is_the_entropy_of_pixels_and_the_divergence_of_codes(built_faces, keras_engine):
+    """From one drawn code each, of weights that do something."""
+    settings = dataclasses.replace(MODELS["vae"], data=str(built_faces))
+    prepared = vae.prepare(settings)
+    model = vae.build(settings, size=SIZE, classes=0)
+    for weight in model.trainable_variables:
+        weight.assign(rng(0, weight.path).normal(0, 0.3, tuple(weight.shape)).astype("float32"))
+    found = vae.score(model, prepared, "test")
+    images = prepared.faces.images[prepared.scored("test")].astype("float32") / 255
+    mean, log_variance = (np.asarray(part, np.float64) for part in model.encoder.predict(images, verbose=0))
+    codes = mean + np.exp(log_variance / 2) * rng(settings.seed, "test codes").standard_normal(mean.shape, np.float32)
+    decoded = 1 / (1 + np.exp(-np.asarray(model.decoder.predict(codes.astype("float32"), verbose=0), np.float64)))
+    entropy = -(images * np.log(decoded) + (1 - images) * np.log(1 - decoded)).mean()
+    kl = (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1).mean() / 2
+    assert found["reconstruction"] == pytest.approx(entropy, rel=1e-4)
+    assert found["kl"] == pytest.approx(kl, rel=1e-4)
+    assert found["loss"] == pytest.approx(entropy + kl / (3 * SIZE**2), rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "hinge"])
+def test_the_score_of_a_gan_is_of_held_out_faces_as_the_real_ones(loss, built_faces, keras_engine):
+    settings = dataclasses.replace(MODELS["gan"], data=str(built_faces), loss=loss)
+    prepared = gan.prepare(settings)
+    model = gan.build(settings, size=SIZE, classes=0)
+    for weight in model.discriminator.trainable_variables:
+        weight.assign(rng(0, weight.path).normal(0, 0.3, tuple(weight.shape)).astype("float32"))
+    found = gan.score(model, prepared)
+    real = prepared.faces.images[prepared.scored("test")]
+    codes = gan.latents(count=len(real), size=settings.latent, seed=settings.seed, purpose="score")
+    made = gan.pictures(model, codes, None)
+    on_real, on_made = (
+        np.asarray(model.discriminator.predict(faces.astype("float32") / 127.5 - 1, verbose=0), np.float64)
+        for faces in (real, made)
+    )
+    if loss == "hinge":
+        d_loss = (np.maximum(0, 1 - on_real).mean() + np.maximum(0, 1 + on_made).mean()) / 2
+        g_loss = -on_made.mean()
+    else:
+        d_loss = (np.log1p(np.exp(-on_real)).mean() + np.log1p(np.exp(on_made)).mean()) / 2
+        g_loss = np.log1p(np.exp(-on_made)).mean()
+    assert abs(on_real.mean() - on_made.mean()) > 0.01
+    assert found["n"] == 12
+    assert found["d_loss"] == pytest.approx(d_loss, rel=1e-4)
+    assert found["g_loss"] == pytest.approx(g_loss, rel=1e-4, abs=1e-5)
+
+
+def test_made_faces_differ_by_a_share_of_what_real_ones_do():
+    real = 2 * rng(0, "faces").integers(0, 128, (50, 4, 4, 3)).astype(np.uint8)
+    assert collapse.spread(real, real=real) == pytest.approx(1)
+    assert collapse.spread(real // 2, real=real) == pytest.approx(0.5)
+    assert collapse.spread(real[:1].repeat(50, axis=0), real=real) == 0
+
+
 def test_a_set_without_held_out_faces_is_refused(here):
     here("data", "build", "faces", "--count", "4", "--size", "16", "--out", "few")
     with pytest.raises(DataError, match="out of training"):
