@@ -116,7 +116,7 @@ def test_an_examination_of_a_run_is_what_the_run_says_of_itself(runs, here):
     assert json.loads((path / "config.json").read_text())["settings"]["seed"] == 3
     said = (path / "predictions.csv").read_bytes()
     (path / "predictions.csv").unlink()
-    found = here("seq2seq", "eval", "reader", "--json").data
+    found = here("seq2seq", "eval", "reader", "--judge", "judge", "--json").data
     metrics = json.loads((path / "metrics.json").read_text())
     assert {key: found[key] for key in ("test", "interval", "errors")} == {
         key: metrics[key] for key in ("test", "interval", "errors")
