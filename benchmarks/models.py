@@ -100,10 +100,10 @@ class Work:
         return float(idl("eval", "prdc", self.data, self.data, *parts)["coverage"])
 
     def first_run(self, model: str, rows: list[dict[str, Any]]) -> str | None:
-        """Return the run of the lowest seed of a model among rows, if there is one."""
+        """Return the run of the lowest seed of a model among rows, if there is one that is done."""
         ours = sorted((row for row in rows if row["model"] == model), key=lambda row: row["seed"])
         run = self._find(run_name(**ours[0])) if ours else None
-        return str(run["run"]) if run else None
+        return str(run["run"]) if run and run["status"] == "done" else None
 
     def _find(self, name: str) -> dict[str, Any] | None:
         found = [run for run in idl("runs", "list", "--runs", self.runs) if run["run"].partition("-")[2] == name]

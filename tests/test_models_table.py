@@ -115,6 +115,7 @@ def test_pictures_are_of_the_first_seed_and_show_no_face_of_the_set_unless_they_
     monkeypatch.setattr(gallery, "ROOT", tmp_path)
     monkeypatch.setattr(gallery, "PICTURES", tmp_path / "pictures")
     rows = [{"model": "gan-best", "seed": seed, "recipe": "abc"} for seed in (2, 1)]
+    rows.append({"model": "cae-best", "seed": 1, "recipe": "abc"})
     gallery.RESULTS.write_text(json.dumps({"anime": {"floor": 8.85, "rows": rows}}))
     (tmp_path / "manifest.json").write_text(json.dumps({"images": {"sha256": "a"}, "test": {"indices": [0]}}))
     made = []
@@ -122,9 +123,10 @@ def test_pictures_are_of_the_first_seed_and_show_no_face_of_the_set_unless_they_
     def idl(*words):
         if words[:2] == ("runs", "list"):
             return [
-                {"run": "00001-gan-best-s2-abc"},
-                {"run": "00002-gan-best-s1-abc"},
-                {"run": "00003-gan-best-s1-old"},
+                {"run": "00001-gan-best-s2-abc", "status": "done"},
+                {"run": "00002-gan-best-s1-abc", "status": "done"},
+                {"run": "00003-gan-best-s1-old", "status": "done"},
+                {"run": "00004-cae-best-s1-abc", "status": "running"},
             ]
         made.append(words)
         words[-1].touch()
