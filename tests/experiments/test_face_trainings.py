@@ -68,16 +68,23 @@ def built(name, settings):
     return EXPERIMENTS[kind_of(name)].build(settings, size=SIZE, **({} if kind_of(name) == "cae" else {"classes": 0}))
 
 
+def draw_the_same(patch):
+    """Make Keras draw noise that NumPy drew: the same each time, and on every engine."""
+    import keras
+
+    def normal(shape, seed=None):
+        return keras.ops.convert_to_tensor(rng(0, "noise").standard_normal(tuple(map(int, shape))).astype("float32"))
+
+    patch.setattr(keras.random, "normal", normal)
+
+
 def first_steps(name, patch):
     """The losses of three steps from weights, noise and faces that NumPy drew: the same on every engine."""
     import keras
 
     from idlcli.training.optimizer import make_adversarial_optimizer
 
-    def normal(shape, seed=None):
-        return keras.ops.convert_to_tensor(rng(0, "noise").standard_normal(tuple(map(int, shape))).astype("float32"))
-
-    patch.setattr(keras.random, "normal", normal)
+    draw_the_same(patch)
     model = built(name, MODELS[name])
     for variable in model.weights:
         if len(variable.shape) > 1:  # kernels; scales, biases and averages stay as they start
@@ -120,10 +127,7 @@ def test_faces_are_seen_as_they_were_augmented_and_judged_as_they_were_disturbed
     """Where that leaves nothing of them, other faces, and whatever else is made, have the same losses."""
     import keras
 
-    def normal(shape, seed=None):
-        return keras.ops.convert_to_tensor(rng(0, "noise").standard_normal(tuple(map(int, shape))).astype("float32"))
-
-    monkeypatch.setattr(keras.random, "normal", normal)
+    draw_the_same(monkeypatch)
     settings = dataclasses.replace(MODELS[name], **({"adversary_start": 0.0} if name == "vae adversary" else {}))
 
     def losses(faces, made):
