@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.filterwarnings("ignore:__array__ i
 
 @pytest.mark.parametrize(("optimizer", "left"), [("adam", 1.0), ("adamw", 1 - 0.001 * 0.004)])
 def test_adamw_lets_weights_fade_that_nothing_pulls_at(optimizer, left, keras_engine):
-    """A step of rate 0.001 without a gradient; 0.004 is what Keras's own AdamW decays by. Kernels fade, and no others."""
+    """A step of rate 0.001 without a gradient; 0.004 is Keras's own decay. Kernels fade, no others."""
     import keras
 
     from idlcli.training.optimizer import make_optimizer
