@@ -34,7 +34,7 @@ DRAWN = (
 OF_THE_SET = (
     ("vae-best", "reconstructions", "vae reconstruct {run}", "Held-out faces, each beside what the VAE makes of it"),
     ("vae-best", "map", "viz tsne {run}", "t-SNE of the VAE's codes of held-out faces"),
-    ("cae-best", "reconstructions", "cae reconstruct {run}", "Held-out faces, each beside what the CAE makes of 256 numbers"),
+    ("cae-best", "reconstructions", "cae reconstruct {run}", "Held-out faces beside what the CAE makes of 256 numbers"),
     (
         "gan-best",
         "neighbours",
