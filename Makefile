@@ -96,7 +96,7 @@ models: $(BIN)/idl   ## Train the recommended models of faces and score them (ho
 	$(BIN)/python benchmarks/models.py --name $(NAME) --data $(DATA) --floor $(FLOOR) --models $(MODELS) --seeds $(SEEDS)
 
 gallery: $(BIN)/idl   ## Draw the pictures of docs/faces.md from what `make models` trained; of cartoons alone also real faces
-	$(BIN)/python benchmarks/gallery.py --name $(NAME) --data $(DATA) $(if $(filter cartoons,$(NAME)),,--generated)
+	$(BIN)/python benchmarks/gallery.py --name $(NAME) --data $(DATA) $(if $(filter cartoons,$(NAME)),--real)
 
 growth: $(BIN)/idl   ## Cost against size (an hour; goes on where it was killed): docs/growth.md
 	$(BIN)/python benchmarks/growth.py

@@ -1,8 +1,8 @@
 """Draw the pictures of docs/faces.md from the models that `make models` trained, those of each model's first seed.
 
-    python benchmarks/gallery.py --name cartoons --data data/faces [--generated]
+    python benchmarks/gallery.py --name cartoons --data data/faces [--real]
 
-``--generated`` leaves out the pictures that show faces of the set itself, where those must not be passed on. Writes
+``--real`` draws also the pictures that show faces of the set itself, where those may be passed on. Writes
 docs/pictures/NAME-*.png and, between the marks of docs/faces.md, each with the command that draws it. A picture
 of a scored model whose run is not here, because another machine trained it, stays as it is.
 """
@@ -49,7 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", required=True, help="what the faces are called: anime, cartoons")
     parser.add_argument("--data", type=Path, required=True, help="faces made by `idl data build`")
-    parser.add_argument("--generated", action="store_true", help="only pictures that show no face of the set")
+    parser.add_argument("--real", action="store_true", help="also pictures that show faces of the set")
     given = parser.parse_args()
     mark = f"pictures: {given.name}"
     inserted(PAGE, {mark: ""})  # is there a place? Before anything is drawn
@@ -59,7 +59,7 @@ def main() -> None:
     work = Work(given.data, ROOT / "build" / "models" / given.name, results["floor"])
     PICTURES.mkdir(parents=True, exist_ok=True)
     told = []
-    for model, what, command, caption in DRAWN + (() if given.generated else OF_THE_SET):
+    for model, what, command, caption in DRAWN + (OF_THE_SET if given.real else ()):
         path = PICTURES / f"{given.name}-{model.removesuffix('-best')}-{what}.png"
         if run := work.first_run(model, results["rows"]):
             idl(*command.format(run=run).split(), "--runs", work.runs, "--out", path)

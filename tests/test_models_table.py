@@ -134,14 +134,14 @@ def test_pictures_are_of_the_first_seed_and_show_no_face_of_the_set_unless_they_
 
     monkeypatch.setattr(gallery, "idl", idl)
     monkeypatch.setattr(benchmark("models"), "idl", idl)
-    for generated in (["--generated"], []):
+    for real in ([], ["--real"]):
         made.clear()
-        monkeypatch.setattr("sys.argv", ["gallery", "--name", "anime", "--data", str(tmp_path), *generated])
+        monkeypatch.setattr("sys.argv", ["gallery", "--name", "anime", "--data", str(tmp_path), *real])
         gallery.main()
         assert {words[2] for words in made} == {"00002-gan-best-s1-abc"}
         page = gallery.PAGE.read_text()
-        assert page.count("](pictures/anime-gan-") == len(made) == (4 if generated else 5)
-        assert ("neighbours" in page) == (not generated)
+        assert page.count("](pictures/anime-gan-") == len(made) == (5 if real else 4)
+        assert ("neighbours" in page) == bool(real)
     assert "`idl gan sample RUN --count 64`" in page
 
 
