@@ -10,6 +10,7 @@ import keras
 from keras import layers
 
 from idlcli.models.modulation import modulated
+from idlcli.models.normalization import BatchNormalization
 from idlcli.models.upsampling import double
 from idlcli.settings.faces import AutoencoderSettings
 
@@ -76,7 +77,7 @@ def _normalised(maps: Any, settings: AutoencoderSettings, name: str, *, own: boo
     """Return maps normalised over the batch, if they are to be, with a scale and shift of their ``own`` or without."""
     if not settings.batch_norm:
         return maps
-    return layers.BatchNormalization(
+    return BatchNormalization(
         momentum=0.9, epsilon=1e-5, center=own, scale=own, name=f"{name}_normalization"
     )(maps)  # fmt: skip
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from idlcli.models.normalization import BatchNormalization
 from idlcli.models.spectral import SpectralConv2D, SpectralDense
 from idlcli.settings.faces import AdversarialSettings
 
@@ -41,7 +42,7 @@ def discriminator(settings: AdversarialSettings, *, size: int, classes: int) -> 
             kernel_initializer=normal(), name=f"discriminator_{side}",
         )(maps)  # fmt: skip
         if normalise:
-            maps = layers.BatchNormalization(
+            maps = BatchNormalization(
                 momentum=0.9, epsilon=1e-5, name=f"discriminator_normalization_{side}"
             )(maps)  # fmt: skip
         maps = layers.LeakyReLU(SLOPE, name=f"discriminator_relu_{side}")(maps)

@@ -21,6 +21,7 @@ from idlcli.models.discriminator import (
     normal,
 )
 from idlcli.models.modulation import modulated
+from idlcli.models.normalization import BatchNormalization
 from idlcli.models.upsampling import double
 from idlcli.settings.gan import GanSettings
 
@@ -62,7 +63,7 @@ def generator(settings: GanSettings, *, size: int, classes: int) -> keras.Model:
 
 def _activated(maps: Any, side: int, vector: Any, settings: GanSettings) -> Any:
     name, own = f"generator_{side}", not settings.self_modulation
-    normalise = layers.BatchNormalization(
+    normalise = BatchNormalization(
         momentum=0.9, epsilon=1e-5, center=own, scale=own, name=f"{name}_normalization"
     )  # fmt: skip
     maps = normalise(maps)

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from idlcli.models.normalization import BatchNormalization
+
 
 def build(*, classes: int, width: int, dropout: float) -> keras.Model:
     """Return the classifier: float (B, 28, 28) in [0, 1] -> logits (B, classes)."""
@@ -25,7 +27,7 @@ def extractor(*, width: int, dropout: float) -> keras.Model:
         for layer in (1, 2):
             name = f"{stage}_{layer}"
             maps = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"convolution_{name}")(maps)
-            maps = layers.BatchNormalization(momentum=0.9, name=f"normalization_{name}")(maps)
+            maps = BatchNormalization(momentum=0.9, name=f"normalization_{name}")(maps)
             maps = layers.ReLU(name=f"relu_{name}")(maps)
         if stage < 3:
             maps = layers.MaxPooling2D(name=f"pool_{stage}")(maps)
