@@ -20,37 +20,36 @@ class BatchNormalization(layers.BatchNormalization):
             return super().call(maps, training=training)
         fixed = ops.stop_gradient(maps)
         mean = mean_of(fixed)
-        variance = mean_of(ops.square(fixed - mean))
+        centred = fixed - mean
+        variance = mean_of(ops.square(centred))
         for kept, new in ((self.moving_mean, mean), (self.moving_variance, variance)):
             kept.assign(kept * self.momentum + new * (1.0 - self.momentum))
         scale = self.gamma.value if self.scale else ops.ones_like(mean)
         shift = self.beta.value if self.center else ops.zeros_like(mean)
-        return normalised(maps, scale, shift, mean, ops.rsqrt(variance + self.epsilon))
+        return normalised(maps, scale, shift, centred, ops.rsqrt(variance + self.epsilon))
 
 
-def normalised(maps: Any, scale: Any, shift: Any, mean: Any, inverse: Any) -> Any:
-    """Return ``(maps - mean) * inverse * scale + shift`` for maps (B, S, S, C) and vectors (C,).
+def normalised(maps: Any, scale: Any, shift: Any, centred: Any, inverse: Any) -> Any:
+    """Return ``centred * inverse * scale + shift`` for maps (B, S, S, C) and vectors (C,).
 
-    ``mean``, and ``inverse``, which is one over the standard deviation, must be those of these maps: the gradient of
-    the maps is also through them, and they have none of their own.
+    ``centred``, the maps less their mean, and ``inverse``, one over their standard deviation, are of these maps: what
+    depends on them is in the gradient of the maps, and they have none of their own.
     """
 
     @ops.custom_gradient
-    def run(maps: Any, scale: Any, shift: Any, mean: Any, inverse: Any) -> Any:
-        centred = maps - mean
-
-        def gradient(*arguments: Any, upstream: Any = None) -> Any:
+    def run(maps: Any, scale: Any, shift: Any, centred: Any, inverse: Any) -> Any:
+        def gradient(upstream: Any) -> Any:
             """Return the gradients of the arguments, from that of the normalised maps."""
-            upstream = arguments[0] if upstream is None else upstream
             of_mean, along = mean_of(upstream), mean_of(upstream * centred)
             factor = inverse * scale
             of_maps = upstream * factor - centred * (factor * along * inverse * inverse) - factor * of_mean
             count = ops.cast(ops.size(maps) // maps.shape[-1], maps.dtype)
-            return of_maps, along * inverse * count, of_mean * count, ops.zeros_like(mean), ops.zeros_like(inverse)
+            of_scale, of_shift = along * inverse * count, of_mean * count
+            return of_maps, of_scale, of_shift, ops.zeros_like(centred), ops.zeros_like(inverse)
 
         return centred * (inverse * scale) + shift, gradient
 
-    return run(maps, scale, shift, mean, inverse)
+    return run(maps, scale, shift, centred, inverse)
 
 
 def mean_of(maps: Any) -> Any:
