@@ -16,10 +16,12 @@ from idlcli.workflows.reproduce.plan import Order
 REPORT = Path(__file__).parents[1] / "docs" / "report"
 REAL_FACES = {"figure4", "figure9"}
 """Figures that show faces of the set, which are not passed on."""
+LEAST = {REPORT: 100, REPORT / "mnist": 20}
+"""How many numbers and claims of trainings each outcome has at least."""
 SAID = ("what", "report", "unit", "paper", "best", "than", "difference", "verdict", "why", "notes", "contradictions")
 
 
-@pytest.fixture(scope="module", params=[REPORT, REPORT / "mnist"], ids=["bundled digits", "all of MNIST's"])
+@pytest.fixture(scope="module", params=LEAST, ids=["bundled digits", "all of MNIST's"])
 def place(request):
     return request.param
 
@@ -49,7 +51,7 @@ def test_all_of_it_was_trained_in_full(landed):
     assert (landed["scale"], landed["failed"]) == ("full", 0)
 
 
-def test_what_is_said_of_each_number_is_what_would_be_said_now(landed, material):
+def test_what_is_said_of_each_number_is_what_would_be_said_now(landed, material, place):
     entries, told = material.book.select([]), 0
     for cell in landed["cells"]:
         entry = entries[cell["id"]]
@@ -57,7 +59,7 @@ def test_what_is_said_of_each_number_is_what_would_be_said_now(landed, material)
             now = json.loads(json.dumps(results.result(entry, material)))
             assert {key: cell.get(key) for key in SAID} == {key: now.get(key) for key in SAID}, cell["id"]
             told += 1
-    assert told > 20
+    assert told > LEAST[place]
 
 
 def test_its_figures_lie_beside_it(landed, place):
