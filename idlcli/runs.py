@@ -72,7 +72,7 @@ class Run:
         return self.best if self.best.exists() else self.last
 
     def config(self) -> dict[str, Any]:
-        """Return ``config.json``: ``schema``, ``kind``, ``created``, ``settings``."""
+        """Return ``config.json``: ``schema``, ``kind``, ``created``, ``settings``, and ``obtained`` where it is."""
         config = read_json_object(self.path / "config.json")
         if config.get("schema") != SCHEMA:
             raise DataError(
@@ -87,6 +87,11 @@ class Run:
     def kind(self) -> str:
         """What was trained: ``seq2seq``, ``vae``, ``cae``, ``gan`` or ``judge``."""
         return str(self.config()["kind"])
+
+    @property
+    def obtained(self) -> bool:
+        """Whether another command trained it on its way, as a judge that was needed."""
+        return self.config().get("obtained") is True
 
     def log(self) -> list[dict[str, Any]]:
         """Return the epochs logged so far; none yet is an empty list."""
@@ -111,7 +116,9 @@ class Run:
         return self.path / name
 
 
-def create(*, root: Path, slug: str, name: str | None, kind: str, settings: dict[str, Any]) -> Run:
+def create(
+    *, root: Path, slug: str, name: str | None, kind: str, settings: dict[str, Any], obtained: bool = False
+) -> Run:
     """Make a new run directory under ``root`` with the next free number and its ``config.json``.
 
     The number is reserved under a lock on the root, so that runs started at the same moment get different ones.
@@ -125,8 +132,9 @@ def create(*, root: Path, slug: str, name: str | None, kind: str, settings: dict
         except OSError as error:
             raise write_failure(root, error) from error
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    config = {"schema": SCHEMA, "kind": kind, "created": created, "settings": settings}
     try:
-        write_json(path / "config.json", {"schema": SCHEMA, "kind": kind, "created": created, "settings": settings})
+        write_json(path / "config.json", config | ({"obtained": True} if obtained else {}))
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)  # without its config it is no run
         raise
@@ -151,6 +159,7 @@ def list_runs(root: Path) -> list[Run]:
 def find(reference: str, *, root: Path, kinds: Sequence[str] = ()) -> Run:
     """Return the run that ``reference`` means: a directory, a name, a number, or ``latest`` (of one of ``kinds``).
 
+    Without ``kinds`` the latest is none that another command obtained on its way.
     Raises :class:`DataError` if there is none, :class:`WrongKind` if its kind is not one of ``kinds`` (where given).
     """
     run = _by_path(reference) or _by_name(reference, root=root, kinds=kinds)
@@ -172,8 +181,7 @@ def _by_name(reference: str, *, root: Path, kinds: Sequence[str]) -> Run:
     if reference == "latest":
         for run in reversed(runs):
             with contextlib.suppress(DataError):  # a broken run is never the latest
-                kind = run.kind
-                if not kinds or kind in kinds:
+                if run.kind in kinds if kinds else not run.obtained:
                     return run
         wanted = f"{' or '.join(kinds)} " if kinds else ""
         raise DataError(f"There is no {wanted}run in {root}.", hint="Train one first; see `idl runs list`.")

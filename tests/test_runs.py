@@ -105,6 +105,16 @@ def test_a_run_is_found_by_path_by_name_by_number_and_as_the_latest(tmp_path):
     assert runs.find(str(first.path), root=tmp_path / "elsewhere") == first
 
 
+def test_the_latest_is_none_that_was_obtained_unless_its_kind_is_asked_for(tmp_path):
+    first = make(tmp_path, "one", kind="vae")
+    judge = runs.create(root=tmp_path, slug="judge", name=None, kind="judge", settings={}, obtained=True)
+    assert runs.find("latest", root=tmp_path) == first
+    assert runs.find("latest", root=tmp_path, kinds=("judge", "vae")) == judge
+    assert runs.find("judge", root=tmp_path) == judge
+    by_hand = make(tmp_path, "by-hand", kind="judge")
+    assert runs.find("latest", root=tmp_path) == by_hand
+
+
 @pytest.mark.parametrize(
     "reference", ["", "3", "three", "00001", "1", "latest", "-1", "..", "/", "\0", "a" * 5000, "²"]
 )

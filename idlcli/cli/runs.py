@@ -1,6 +1,5 @@
 """`idl runs`: what has been trained, and going on with it."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -82,16 +81,12 @@ def resume(
     processes: Annotated[int | None, typer.Option("--processes", help="How many processes train it now.")] = None,
     process_id: Annotated[int | None, typer.Option("--process-id", help="Which of them this one is.")] = None,
 ) -> Result:
-    """Go on with a run that was stopped or that failed, in its directory, to the same end as if it never had been.
-
-    The latest is here the newest run but for judges that are done: a training makes those on its way.
-    """
+    """Go on with a run that was stopped or that failed, in its directory, to the same end as if it never had been."""
     from idlcli import runs as library
     from idlcli.cli.progress import reporter
     from idlcli.experiments import driver, provenance
 
-    root = runs_root(runs)
-    found = (_latest(root) if run == "latest" else None) or library.find(run, root=root)
+    found = library.find(run, root=runs_root(runs))
     was_done = found.metrics() is not None
     spread = {"devices": devices, "hosts": hosts, "processes": processes, "process_id": process_id}
     given = {name: value for name, value in spread.items() if value is not None}
@@ -100,17 +95,6 @@ def resume(
     check_alive(result, provenance.settings_of(found))
     said = "was done already; nothing was changed" if was_done else f"is done after {result['epochs']} epochs"
     return Result(result, f"{found.name} {said}: {headline(result)}.")
-
-
-def _latest(root: Path) -> Any:
-    """Return the newest run that is no finished judge, if any."""
-    from idlcli import runs as library
-
-    for run in reversed(library.list_runs(root)):
-        about = library.summary(run)
-        if about["kind"] != "unknown" and (about["kind"], about["status"]) != ("judge", "done"):
-            return run  # a broken one is never the latest
-    return None
 
 
 @command(app, "rm", full_name="runs rm")

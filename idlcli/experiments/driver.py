@@ -37,7 +37,7 @@ class Prepared(Protocol):
 
 
 def start(
-    *, kind: str, settings: Any, root: Path, name: str | None, reporter: Reporter | None = None
+    *, kind: str, settings: Any, root: Path, name: str | None, reporter: Reporter | None = None, obtained: bool = False
 ) -> dict[str, Any]:
     """Make a run under ``root``, train it, and return the contract's result of a training.
 
@@ -53,7 +53,8 @@ def start(
     devices.join(settings)
     if settings.process_id:
         return followers.follow(experiment, prepared)
-    run = runs.create(root=root, slug=experiment.slug(settings), name=name, kind=kind, settings=applicable(settings))
+    slug, applied = experiment.slug(settings), applicable(settings)
+    run = runs.create(root=root, slug=slug, name=name, kind=kind, settings=applied, obtained=obtained)
     with runs.hold(run):
         _describe(run, prepared, source)
         return _train(experiment, prepared, run, reporter, resumed=False)
@@ -147,7 +148,8 @@ def _obtained(*, kind: str, settings: Any, root: Path, reporter: Reporter | None
     with only_one(root / f".obtain-{kind}.lock"):  # of two that need the same run, one trains it and the other waits
         run = matching(kind=kind, settings=settings, root=root, mark=mark)
         if run is None:
-            return Run(Path(start(kind=kind, settings=settings, root=root, name=None, reporter=reporter)["run"]))
+            made = start(kind=kind, settings=settings, root=root, name=None, reporter=reporter, obtained=True)
+            return Run(Path(made["run"]))
         if run.metrics() is None:
             _wait_until_free(run, reporter)
             resume(run=run, data=settings.data, reporter=reporter)

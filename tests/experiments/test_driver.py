@@ -227,14 +227,14 @@ def test_resuming_a_done_run_says_so_and_exits_0(here, trained_run):
     assert done.err == ""
 
 
-def test_the_latest_that_is_resumed_is_no_judge_that_is_done(here, quick, small, whole, tmp_path):
-    """A judge that a training has trained for itself is newer, and done."""
+def test_the_latest_that_is_resumed_is_none_that_a_training_obtained(here, quick, small, whole, tmp_path):
+    """A judge that a training has trained on its way is newer; so may a broken directory be."""
     runs = tmp_path / "runs"
     stopped = unfinished(Run(Path(shutil.copytree(whole.path, runs / "00001-stopped"))))
     for name in ("00002-judge", "00003-broken"):
         shutil.copytree(whole.path, runs / name)
     told = json.loads((whole.path / "config.json").read_text())
-    (runs / "00002-judge" / "config.json").write_text(json.dumps({**told, "kind": "judge"}))
+    (runs / "00002-judge" / "config.json").write_text(json.dumps({**told, "kind": "judge", "obtained": True}))
     (runs / "00003-broken" / "config.json").write_text("{")
     assert here("runs", "resume", "latest", "--json").data["run"] == "runs/00001-stopped"
     assert stopped.status() == "done"

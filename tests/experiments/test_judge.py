@@ -120,6 +120,7 @@ def test_a_judge_is_trained_once_for_its_settings_and_its_data(settings, built_a
         return driver.obtain(kind="judge", settings=dataclasses.replace(settings, **changes), root=tmp_path / "runs")
 
     first = obtain()
+    assert first.obtained
     stopped = runs.create(
         root=tmp_path / "runs", slug="stopped", name=None, kind="judge", settings=applicable(settings)
     )  # fmt: skip
