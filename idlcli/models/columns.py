@@ -35,7 +35,9 @@ def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) 
     solve = core(settings, alphabet=alphabet, digits=digits, slots=slots)
     if settings.mode == "image-text":
         glyphs = keras.Input((width, 28, 28), name="glyphs")
-        reader = glyph_classifier.build(classes=symbols, width=settings.reader_width, dropout=settings.reader_dropout)
+        reader = glyph_classifier.build(
+            classes=symbols, width=settings.reader_width, dropout=settings.reader_dropout, antialiased=True
+        )
         read = EachGlyph(reader, name="reader")(glyphs)
         outputs = solve(ops.softmax(read))
         return keras.Model(glyphs, {**outputs, "glyph": read}, name="columns_image_text")
