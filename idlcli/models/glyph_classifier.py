@@ -20,7 +20,7 @@ def extractor(*, width: int, dropout: float, antialiased: bool = False) -> keras
 
     Three stages of two 3x3 convolutions with batch normalisation, the side halved between them by maxima of 2x2, and a
     mean over the 7x7 positions that are left. Where it is ``antialiased``, maxima of all 2x2 are taken and averaged
-    by 2x2, so that a shift by a pixel changes little (Zhang 2019, arXiv:1904.11486): surer, and up to a seventh slower.
+    by 2x2, against what shifts by a pixel do otherwise (Zhang 2019, arXiv:1904.11486): surer, up to a seventh slower.
     """
     glyph = keras.Input((28, 28), name="pixels")
     maps: Any = layers.Reshape((28, 28, 1), name="channel")(glyph)
