@@ -51,7 +51,10 @@ def reproduce(
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List entries and trainings with their estimated time; do nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="List the entries, and how far each training is and its time to go; do nothing."
+        ),
     ] = False,
 ) -> Result:
     """Make the report again: every table, figure and claim beside ours, on one page; started again, it goes on."""
@@ -77,27 +80,29 @@ def reproduce(
 
 
 def _planned(book: Any, entries: dict[str, Any], order: Any) -> Result:
+    from idlcli.experiments.provenance import mark_at
     from idlcli.report.words import duration
     from idlcli.workflows.reproduce import plan
 
-    plans = plan.plan(book, entries.values(), order)
-    trainings = [
-        {
-            "name": plan.run_name(one.training, one.side, one.seed), "what": book.trainings[one.training].what,
-            "seconds": one.seconds, "command": plan.by_hand(book, one, order),
-        }
-        for one in plans
-    ]  # fmt: skip
+    trainings, rows = [], []
+    for one in plan.plan(book, entries.values(), order):
+        name, whole = plan.run_name(one.training, one.side, one.seed), one.settings.epochs
+        status, epochs = one.job(order, mark_at(order.places[one.data]) or "").so_far()
+        seconds = 0.0 if status == "done" else one.seconds * (1 - epochs / whole)
+        about = {"name": name, "what": book.trainings[one.training].what, "status": status, "epochs": epochs}
+        trainings.append({**about, "seconds": seconds, "command": plan.by_hand(book, one, order)})
+        rows.append((name, status, f"{epochs} of {whole}", duration(seconds)))
     cells = [{"id": entry.id, "what": entry.what} for entry in entries.values()]
-    total = sum(one["seconds"] for one in trainings)
+    total, done = sum(one["seconds"] for one in trainings), sum(one["status"] == "done" for one in trainings)
     text = "\n\n".join(
         [
             table([(c["id"], c["what"]) for c in cells], header=("entry", "what")),
-            table([(t["name"], duration(t["seconds"])) for t in trainings], header=("training", "about")),
-            f"{len(trainings)} trainings for {len(cells)} entries, about {duration(total)} on two cores.",
+            table(rows, header=("training", "status", "epochs", "to go, about")),
+            f"{len(trainings)} trainings for {len(cells)} entries, {done} of them done; about {duration(total)} to go "
+            "on two cores.",
         ]
     )
-    return Result({"cells": cells, "trainings": trainings, "seconds": total, "scale": order.scale}, text)
+    return Result({"cells": cells, "trainings": trainings, "done": done, "seconds": total, "scale": order.scale}, text)
 
 
 def reproduced_text(data: dict[str, Any]) -> str:

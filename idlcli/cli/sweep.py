@@ -1,6 +1,7 @@
 """`idl sweep`: many trainings from one file, on this machine or on a Ray cluster."""
 
 import os
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -43,7 +44,9 @@ def sweep(
         str | None, typer.Option("--name", help="Name of the sweep's directory (default: the file's name).")
     ] = None,
     runs: RunsOption = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the trainings; do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the trainings and how far each is; do nothing.")
+    ] = False,
 ) -> Result:
     """Train every combination that a file lists, and rank them; started again, it goes on where it was stopped."""
     from idlcli.runs import NAME
@@ -59,12 +62,7 @@ def sweep(
     )  # fmt: skip
     place = runs_root(runs) / f"sweep-{name or found.name}"
     if dry_run:
-        cells = [{"label": cell.label, "settings": cell.point, "seed": cell.settings.seed} for cell in found.cells]
-        text = table([(c["label"], c["seed"]) for c in cells], header=("cell", "seed"))
-        return Result(
-            {"path": str(place), "command": found.command, "cells": cells},
-            f"{text}\n\n{len(cells)} trainings (`idl {found.command}`) would be made in {place}.",
-        )
+        return _planned(found, place)
     from idlcli.workflows import sweep as library
 
     forget_settings()
@@ -78,6 +76,24 @@ def sweep(
             console.result(Result(error.data, swept_text(error.data)))
         raise
     return Result(result, swept_text(result))
+
+
+def _planned(found: Any, place: Path) -> Result:
+    from idlcli.experiments.provenance import mark_at
+    from idlcli.workflows.cells import Job
+
+    cells, rows = [], []
+    for cell in found.cells:
+        status, epochs = Job(cell, place, mark_at(Path(cell.settings.data)) or "").so_far()
+        about = {"label": cell.label, "settings": cell.point, "seed": cell.settings.seed}
+        cells.append({**about, "status": status, "epochs": epochs})
+        rows.append((cell.label, cell.settings.seed, status, f"{epochs} of {cell.settings.epochs}"))
+    done = sum(cell["status"] == "done" for cell in cells)
+    text = (
+        f"{table(rows, header=('cell', 'seed', 'status', 'epochs'))}\n\n"
+        f"{len(cells)} trainings (`idl {found.command}`) in {place}, {done} of them done."
+    )
+    return Result({"path": str(place), "command": found.command, "cells": cells, "done": done}, text)
 
 
 def swept_text(data: dict[str, Any]) -> str:

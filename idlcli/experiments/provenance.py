@@ -40,10 +40,19 @@ def check(run: Run, mark: str, *, place: Path, hint: str = "Name where those lie
         raise DataError(f"{place} is not the data that {run.name} was trained on.", hint=hint)
 
 
+def mark_at(place: Path) -> str | None:
+    """Return the fingerprint of the set at ``place`` by its manifest alone; None where there is none."""
+    try:
+        return fingerprint(read_json_object(place / "manifest.json"))
+    except DataError:
+        return None
+
+
 def are_at(run: Run, place: Path) -> bool:
     """Whether what the run trained on lies at ``place``."""
+    mark = mark_at(place)
     try:
-        return fingerprint(read_json_object(place / "manifest.json")) == _mark_of(run)
+        return mark is not None and mark == _mark_of(run)
     except DataError:
         return False
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from idlcli import runs
 from idlcli.errors import Diverged, RunFailed
 from idlcli.experiments import driver
 from idlcli.experiments.driver import LOOK_SECONDS
@@ -42,6 +43,13 @@ class Job:
     def find(self) -> Run | None:
         """Return the run of the cell, if there is one."""
         return driver.matching(kind=self.cell.kind, settings=self.cell.settings, root=self.root, mark=self.mark)
+
+    def so_far(self) -> tuple[str, int]:
+        """Return the status of the cell's run, ``none`` where there is none, and its epochs so far."""
+        if (run := self.find()) is None:
+            return "none", 0
+        about = runs.summary(run)
+        return about["status"], about["epochs"]
 
 
 @dataclasses.dataclass(frozen=True)

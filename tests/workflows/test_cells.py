@@ -105,6 +105,22 @@ def test_a_cell_that_is_done_is_not_trained_again(job):
     assert (outcome.status, outcome.new, len(asked(again))) == ("done", False, 1)
 
 
+def test_how_far_a_cell_is_can_be_told_without_training(job):
+    given = job("done")
+    assert given.so_far() == ("none", 0)
+    run = create(root=given.root, slug="x", name=None, kind="seq2seq", settings=applicable(given.cell.settings))
+    assert given.so_far() == ("stopped", 0)
+    (run.path / "log.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    with hold(run):
+        assert given.so_far() == ("running", 2)
+    (run.path / "metrics.json").write_text("{}")
+    assert given.so_far() == ("done", 2)
+    assert dataclasses.replace(given, mark="other").so_far() == ("done", 2), "what it was made of is not said yet"
+    (run.path / "data.json").write_text('{"fingerprint": "mark"}')
+    assert dataclasses.replace(given, mark="other").so_far() == ("none", 0)
+    assert asked(given) == []
+
+
 def test_a_run_of_other_settings_or_of_other_data_is_not_the_cell_s(job):
     given = job("done")
     settings = applicable(given.cell.settings)

@@ -327,6 +327,10 @@ def test_one_that_is_stopped_goes_on_and_trains_nothing_twice(
     assert "Start the same reproduction again" in json.loads(out)["errors"][0]["hint"]
     before = {run.name: (run.path / "metrics.json").stat().st_mtime_ns for run in list_runs(root) if run.metrics()}
     assert len(before) == 1
+    planned = idl(*words, "--dry-run").data
+    assert planned["done"] == 1
+    assert [one["seconds"] == 0 for one in planned["trainings"] if one["status"] == "done"] == [True]
+    assert 0 < planned["seconds"] == sum(one["seconds"] for one in planned["trainings"])
     done = idl(*words)
     envelope_schema.validate(done.envelope)
     assert done.data["failed"] == 0

@@ -182,5 +182,6 @@ def test_the_dry_run_lists_entries_trainings_and_time_and_makes_nothing(here, tm
     assert len(found["cells"]) == 12
     assert len(found["trainings"]) == 12
     assert found["seconds"] == pytest.approx(sum(one["seconds"] for one in found["trainings"]))
+    assert {(one["status"], one["epochs"]) for one in found["trainings"]} == {("none", 0)}
     assert list(tmp_path.iterdir()) == []
     assert json.dumps(found)

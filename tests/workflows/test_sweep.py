@@ -286,6 +286,9 @@ def test_a_sweep_that_is_killed_goes_on_and_ends_as_one_that_was_not(
     assert again.data["trained"] == 0
     assert again.data["best"] == done.data["best"]
     assert again.err.count("(done before)") == 4
+    planned = idl(*words, "--dry-run").data
+    assert planned["done"] == 4
+    assert [(cell["status"], cell["epochs"]) for cell in planned["cells"]] == [("done", 3)] * 4
 
 
 RAY_IS_MISSING = "TEST_ENGINE" not in os.environ and not any(

@@ -147,7 +147,8 @@ def test_a_dry_run_lists_the_cells_and_makes_nothing(here, sweep_file, tmp_path)
     assert [(cell["label"], cell["seed"]) for cell in data["cells"]] == [
         ("units 2", 0), ("units 2", 1), ("units 4", 0), ("units 4", 1),
     ]  # fmt: skip
-    assert data["path"] == "runs/sweep-small"
+    assert {(cell["status"], cell["epochs"]) for cell in data["cells"]} == {("none", 0)}
+    assert (data["path"], data["done"]) == ("runs/sweep-small", 0)
     assert [path.name for path in tmp_path.iterdir()] == ["small.toml"]
 
 
