@@ -3,7 +3,8 @@
 The encoder LSTM reads the columns from the most significant to the least; the decoder LSTM goes back up and writes
 a character a column. Both have a few units only: what has to be handed from one column to the next is little, and a
 narrow state cannot learn queries by heart. What a column is turned into is wide: products of two projections of its
-characters, (operator, a_i) and (operator, b_i), each character by its own embedding.
+characters, (operator, a_i) and (operator, b_i), each character by its own embedding. Where there is multiplication,
+column k shows besides the sum over all pairs i + j = k of such products: what long multiplication adds up there.
 """
 
 import functools
@@ -98,7 +99,17 @@ def core(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -
     projections = [
         _dense(settings.column_units, f"project_{name}")(pair) for name, pair in (("a", first), ("b", second))
     ]
-    columns = layers.Dropout(settings.dropout, name="columns_dropout")(layers.Multiply(name="columns")(projections))
+    columns = layers.Multiply(name="columns")(projections)
+    if "*" in alphabet:
+        factors = [
+            _dense(settings.column_units, f"factor_{name}")(pair) for name, pair in (("a", first), ("b", second))
+        ]
+        partial = convolved(factors[0][:, :digits], factors[1][:, :digits], steps=slots)
+        partial = layers.Dropout(settings.dropout, name="partial_dropout")(
+            _dense(settings.column_units, "partial", "relu")(partial)
+        )
+        columns = layers.Concatenate(name="columns_and_partial")([columns, partial])
+    columns = layers.Dropout(settings.dropout, name="columns_dropout")(columns)
 
     sequence = ops.flip(columns[:, :digits], axis=1)
     for depth in range(1, settings.encoder_layers + 1):
@@ -120,6 +131,17 @@ def core(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) -
         "order": _dense(3, "order")(context),
     }
     return keras.Model(characters, outputs, name="core")
+
+
+def convolved(first: Any, second: Any, *, steps: int) -> Any:
+    """Return (B, steps, channels): of two (B, digits, channels), at k the sum of first_i * second_j over i + j = k.
+
+    It is the product of two polynomials a channel; past its degree there are zeros.
+    """
+    digits = first.shape[1]
+    shifted = [ops.pad(first[:, i, None] * second, ((0, 0), (i, digits - 1 - i), (0, 0))) for i in range(digits)]
+    whole = sum(shifted)
+    return ops.pad(whole, ((0, 0), (0, max(steps - whole.shape[1], 0)), (0, 0)))[:, :steps]
 
 
 def losses(settings: Seq2seqSettings) -> tuple[dict[str, Any], dict[str, float]]:
