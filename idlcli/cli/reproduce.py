@@ -87,7 +87,7 @@ def _planned(book: Any, entries: dict[str, Any], order: Any) -> Result:
     trainings, rows = [], []
     for one in plan.plan(book, entries.values(), order):
         name, whole = plan.run_name(one.training, one.side, one.seed), one.settings.epochs
-        status, epochs = one.job(order, mark_at(order.places[one.data]) or "").so_far()
+        status, epochs = one.job(order, mark_at(order.places[one.data])).so_far()
         seconds = one.seconds * (1 - epochs / whole)
         about = {"name": name, "what": book.trainings[one.training].what, "status": status, "epochs": epochs}
         trainings.append({**about, "seconds": seconds, "command": plan.by_hand(book, one, order)})

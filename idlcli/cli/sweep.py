@@ -84,7 +84,7 @@ def _planned(found: Any, place: Path) -> Result:
 
     cells, rows = [], []
     for cell in found.cells:
-        status, epochs = Job(cell, place, mark_at(Path(cell.settings.data)) or "").so_far()
+        status, epochs = Job(cell, place, mark_at(Path(cell.settings.data))).so_far()
         about = {"label": cell.label, "settings": cell.point, "seed": cell.settings.seed}
         cells.append({**about, "status": status, "epochs": epochs})
         rows.append((cell.label, cell.settings.seed, status, f"{epochs} of {cell.settings.epochs}"))

@@ -40,19 +40,18 @@ def check(run: Run, mark: str, *, place: Path, hint: str = "Name where those lie
         raise DataError(f"{place} is not the data that {run.name} was trained on.", hint=hint)
 
 
-def mark_at(place: Path) -> str | None:
-    """Return the fingerprint of the set at ``place`` by its manifest alone; None where there is none."""
+def mark_at(place: Path) -> str:
+    """Return the fingerprint of the set at ``place`` by its manifest alone; an empty one where there is none."""
     try:
         return fingerprint(read_json_object(place / "manifest.json"))
     except DataError:
-        return None
+        return ""
 
 
 def are_at(run: Run, place: Path) -> bool:
     """Whether what the run trained on lies at ``place``."""
-    mark = mark_at(place)
     try:
-        return mark is not None and mark == _mark_of(run)
+        return mark_at(place) == _mark_of(run)
     except DataError:
         return False
 
