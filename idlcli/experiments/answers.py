@@ -18,7 +18,8 @@ class Answers:
     """Answers to the queries ``rows``: logits (N, slots, symbols) in the model's layout, and as texts.
 
     ``targets`` (N, slots) are the true answers in that layout. ``glyphs`` (N, T), indices into the bank, says in whose
-    hand the queries were read; ``images`` uint8 (N, S, 28, 28) are the answers that were written, which a judge read.
+    hand the queries were read, and ``reading`` (N, T, symbols), logits, as what by a model that decides on that before
+    it answers; ``images`` uint8 (N, S, 28, 28) are the answers that were written, which a judge read.
     """
 
     queries: Queries
@@ -27,6 +28,7 @@ class Answers:
     targets: np.ndarray
     texts: list[str]
     glyphs: np.ndarray | None = None
+    reading: np.ndarray | None = None
     images: np.ndarray | None = None
     loss: float | None = None
 
@@ -46,6 +48,7 @@ class Answers:
             self, rows=self.rows[chosen], logits=self.logits[chosen], targets=self.targets[chosen],
             texts=[self.texts[i] for i in chosen.tolist()],
             glyphs=None if self.glyphs is None else self.glyphs[chosen],
+            reading=None if self.reading is None else self.reading[chosen],
             images=None if self.images is None else self.images[chosen],
         )  # fmt: skip
 
@@ -86,7 +89,7 @@ class Answers:
         misses = evaluation.miss_sizes(operands=operands, operators=operators, predicted=self.texts)
         asked = self.queries.text(self.queries.queries[self.rows])
         truth = self.queries.text(self.queries.answers[self.rows])
-        sure = confidences(self.logits)
+        sure = confidences(self.logits, reading=self.reading)
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("query", "answer", "predicted", "correct", "miss", "confidence"))
@@ -96,6 +99,11 @@ class Answers:
         return file.getvalue()
 
 
-def confidences(logits: np.ndarray) -> np.ndarray:
-    """Return the probability that the model gives each of its answers: (N, slots, symbols) -> (N,)."""
-    return np.exp(evaluation.log_softmax(logits).max(axis=-1).sum(axis=-1))
+def confidences(logits: np.ndarray, *, reading: np.ndarray | None = None) -> np.ndarray:
+    """Return the probability that a model gives each of its answers: logits (N, slots, symbols) -> (N,).
+
+    It is that of all characters of the answer and, given the logits of the ``reading`` (N, T, symbols) that the answer
+    is to, of all characters of the query.
+    """
+    parts = [logits] if reading is None else [logits, reading]
+    return np.exp(sum(evaluation.log_softmax(part).max(axis=-1).sum(axis=-1) for part in parts))

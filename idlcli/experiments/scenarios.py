@@ -80,9 +80,9 @@ class TextText:
 
     def read(self, outputs: Any, rows: np.ndarray, glyphs: np.ndarray | None = None) -> Answers:
         """Return what a model's outputs for the queries ``rows`` say."""
-        logits = outputs["answer"] if isinstance(outputs, dict) else outputs
+        logits, reading = said(outputs)
         texts = self.layout.read(logits.argmax(axis=-1))
-        return Answers(self.queries, rows, logits, self.targets[rows], texts, glyphs)
+        return Answers(self.queries, rows, logits, self.targets[rows], texts, glyphs, reading)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,6 +197,11 @@ class TextImage(TextText):
 
 
 Scenario = TextText
+
+
+def said(outputs: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return a model's logits of its answers, and of the glyphs of the queries if it decides on those before."""
+    return (outputs["answer"], outputs.get("glyph")) if isinstance(outputs, dict) else (outputs, None)
 
 
 def is_read_over(settings: Seq2seqSettings) -> bool:

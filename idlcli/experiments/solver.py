@@ -22,7 +22,7 @@ from idlcli.experiments.answers import confidences
 from idlcli.experiments.handwriting import Hand, hand_of
 from idlcli.experiments.inference import predict
 from idlcli.experiments.judge import Judge
-from idlcli.experiments.scenarios import ImageText, Scenario, TextImage, check_judge, scenario_of
+from idlcli.experiments.scenarios import ImageText, Scenario, TextImage, check_judge, said, scenario_of
 from idlcli.files import read_bytes, read_json_object
 from idlcli.runs import Run
 from idlcli.seeds import rng
@@ -132,8 +132,8 @@ class Solver:
         images: list[str | None] = [None] * len(texts)
         if isinstance(self.scenario, TextImage):
             written = self._write(rows, seed=seed)
-            logits = self.scenario.judge.read(written)
-            said = Left(self.queries.alphabet, self.queries.answers.shape[1]).read(logits.argmax(axis=-1))
+            logits, reading = self.scenario.judge.read(written), None
+            answers = Left(self.queries.alphabet, self.queries.answers.shape[1]).read(logits.argmax(axis=-1))
             images = [
                 str(self._keep(image, "".join(parts), seed=seed, out=out))
                 for image, parts in zip(written, parsed, strict=True)
@@ -141,16 +141,18 @@ class Solver:
         else:
             if isinstance(self.scenario, ImageText):
                 chosen = [self.hand.choose(row[None], pool="test", purpose="solve", epoch=seed) for row in rows]
-                logits = self._logits(self.scenario.outputs(self.model, self.hand.show(np.concatenate(chosen))))
+                outputs = self.scenario.outputs(self.model, self.hand.show(np.concatenate(chosen)))
             else:
-                logits = self._logits(predict(self.model, rows.astype(np.int32), batch=self.scenario.predict_batch))
-            said = self.scenario.layout.read(logits.argmax(axis=-1))
+                outputs = predict(self.model, rows.astype(np.int32), batch=self.scenario.predict_batch)
+            logits, reading = said(outputs)
+            answers = self.scenario.layout.read(logits.argmax(axis=-1))
+        sure = confidences(logits, reading=reading)
         return [
             {
-                "query": "".join(parts), "answer": text, "confidence": round(float(sure), 6), "image": image,
+                "query": "".join(parts), "answer": text, "confidence": round(float(share), 6), "image": image,
                 "correct": text == str(OPERATIONS[parts[1]](int(parts[0]), int(parts[2]))),
             }
-            for parts, text, sure, image in zip(parsed, said, confidences(logits), images, strict=True)
+            for parts, text, share, image in zip(parsed, answers, sure, images, strict=True)
         ]  # fmt: skip
 
     def read(self, path: Path) -> dict[str, Any]:
@@ -169,13 +171,10 @@ class Solver:
                 hint=f"Put {count} glyphs side by side, blanks at the end: {count * SIDE} x {SIDE} pixels.",
             ) from error
         dark = np.median(strip) > 0.5
-        logits = self._logits(self.scenario.outputs(self.model, (1 - strip if dark else strip)[None]))
+        logits, reading = said(self.scenario.outputs(self.model, (1 - strip if dark else strip)[None]))
         text = self.scenario.layout.read(logits.argmax(axis=-1))[0]
-        sure = round(float(confidences(logits)[0]), 6)
+        sure = round(float(confidences(logits, reading=reading)[0]), 6)
         return {"query": None, "answer": text, "confidence": sure, "image": None, "correct": None}
-
-    def _logits(self, outputs: Any) -> np.ndarray:
-        return np.asarray(outputs["answer"] if isinstance(outputs, dict) else outputs)
 
     def _write(self, rows: np.ndarray, *, seed: int) -> np.ndarray:
         assert isinstance(self.scenario, TextImage)

@@ -15,7 +15,7 @@ from keras import layers, ops
 
 from idlcli.models import glyph_classifier, glyph_writer
 from idlcli.models.alignment import Align, Justify
-from idlcli.models.layers import EachGlyph, OneHot
+from idlcli.models.layers import Decide, EachGlyph, OneHot
 from idlcli.models.recurrent import LSTM
 from idlcli.settings.judge import TEACHER_WIDTH
 from idlcli.settings.seq2seq import Seq2seqSettings
@@ -40,7 +40,7 @@ def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) 
             classes=symbols, width=settings.reader_width, dropout=settings.reader_dropout, antialiased=True
         )
         read = EachGlyph(reader, name="reader")(glyphs)
-        outputs = solve(ops.softmax(read))
+        outputs = solve(Decide(name="decide")(read))
         return keras.Model(glyphs, {**outputs, "glyph": read}, name="columns_image_text")
     query = keras.Input((width,), dtype="int32", name="query")
     outputs = solve(OneHot(symbols, name="one_hot")(query))

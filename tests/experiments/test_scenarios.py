@@ -201,6 +201,7 @@ def test_a_model_is_as_sure_of_an_answer_as_of_all_its_characters_together():
     shares = np.array([[[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]], [[0.5, 0.25, 0.25], [0.0, 0.0, 1.0]]])
     with np.errstate(divide="ignore"):
         assert confidences(np.log(shares) + 3) == pytest.approx([0.56, 0.5])
+        assert confidences(np.log(shares), reading=np.log(shares)) == pytest.approx([0.56**2, 0.25])
 
 
 def test_pixel_losses_are_what_they_are_called():

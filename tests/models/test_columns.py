@@ -1,5 +1,7 @@
 """What a network of columns is made of."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from idlcli.data.queries import make_queries
+from idlcli.seeds import rng
 from idlcli.settings import Seq2seqSettings
 
 pytestmark = pytest.mark.engine
@@ -37,3 +40,24 @@ def test_partial_products_are_only_where_something_is_multiplied(ops, has, keras
     assert any(layer.name == "partial" for layer in model.get_layer("core").layers) == has
     answers = model(queries.queries[:5].astype("int32"))["answer"]
     assert tuple(answers.shape) == (5, queries.answers.shape[1], len(queries.alphabet))
+
+
+def test_what_sums_up_a_read_query_is_unsure_of_its_glyphs_in_training_only(keras_engine):
+    """In training by how probable each character is; otherwise of the most probable one alone."""
+    import keras
+
+    from idlcli.models import columns
+
+    alphabet = " 0123456789+-"
+    settings = Seq2seqSettings(mode="image-text", architecture="columns", reader_width=2, dropout=0.0, state_noise=0.0)
+    settings = dataclasses.replace(settings, units=2, column_units=3, readout_units=4, reader_dropout=0.0)
+    model = columns.build(settings, alphabet=alphabet, digits=2, slots=3)
+    glyphs = rng(0, "glyphs").random((4, 5, 28, 28)).astype("float32")
+    core = model.get_layer("core")
+    for training in (False, True):
+        outputs = model(glyphs, training=training)
+        shares = keras.ops.convert_to_numpy(keras.ops.softmax(outputs["glyph"]))
+        assert shares.max() < 0.9
+        read = shares if training else np.eye(len(alphabet), dtype="float32")[shares.argmax(axis=-1)]
+        found, wanted = (keras.ops.convert_to_numpy(some["answer"]) for some in (outputs, core(read)))
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
