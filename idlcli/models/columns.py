@@ -15,6 +15,7 @@ from keras import layers, ops
 
 from idlcli.models import glyph_classifier, glyph_writer
 from idlcli.models.alignment import Align, Justify
+from idlcli.models.average import Averaged
 from idlcli.models.layers import Decide, EachGlyph, OneHot
 from idlcli.models.recurrent import LSTM
 from idlcli.settings.judge import TEACHER_WIDTH
@@ -36,10 +37,7 @@ def build(settings: Seq2seqSettings, *, alphabet: str, digits: int, slots: int) 
     solve = core(settings, alphabet=alphabet, digits=digits, slots=slots)
     if settings.mode == "image-text":
         glyphs = keras.Input((width, 28, 28), name="glyphs")
-        reader = glyph_classifier.build(
-            classes=symbols, width=settings.reader_width, dropout=settings.reader_dropout, antialiased=True
-        )
-        read = EachGlyph(reader, name="reader")(glyphs)
+        read = EachGlyph(_reader(settings, symbols), name="reader")(glyphs)
         outputs = solve(Decide(name="decide")(read))
         return keras.Model(glyphs, {**outputs, "glyph": read}, name="columns_image_text")
     query = keras.Input((width,), dtype="int32", name="query")
@@ -142,6 +140,14 @@ def convolved(first: Any, second: Any, *, steps: int) -> Any:
     shifted = [ops.pad(first[:, i, None] * second, ((0, 0), (i, digits - 1 - i), (0, 0))) for i in range(digits)]
     whole = sum(shifted)
     return ops.pad(whole, ((0, 0), (0, max(steps - whole.shape[1], 0)), (0, 0)))[:, :steps]
+
+
+def _reader(settings: Seq2seqSettings, symbols: int) -> Any:
+    """Return what reads a glyph: float (B, 28, 28) -> logits (B, symbols)."""
+    reader = glyph_classifier.build(
+        classes=symbols, width=settings.reader_width, dropout=settings.reader_dropout, antialiased=True
+    )
+    return Averaged(reader, decay=settings.reader_ema, name="averaged") if settings.reader_ema else reader
 
 
 def losses(settings: Seq2seqSettings) -> tuple[dict[str, Any], dict[str, float]]:

@@ -89,6 +89,10 @@ class Seq2seqSettings(TrainSettings):
         0.0, "Share of what is seen of a glyph dropped in training.",
         low=0, high=0.9, only=READING, group="Model",
     )  # fmt: skip
+    reader_ema: float = setting(
+        0.0, "Decay of the average of the weights that read a glyph, which reads where nothing trains; 0: no average.",
+        low=0, high=0.99999, only={**COLUMNS, **READING}, group="Training",
+    )  # fmt: skip
     glyph_weight: float = setting(
         1.0, "Weight of the auxiliary loss of image-text: which character is each glyph.",
         low=0, high=100, only={**COLUMNS, **READING}, group="Loss",
