@@ -102,9 +102,10 @@ def _glyphs_read(solver: Solver, scenario: ImageText, answers: Answers) -> np.nd
     """Return which character was read as which, (symbols, symbols), by a model that says so."""
     if solver.settings.architecture == "repeat" or answers.glyphs is None:
         return None
+    from idlcli.models import columns
+
     used = np.unique(answers.glyphs[answers.glyphs >= 0])
-    reader = solver.model.get_layer("reader").network
-    read = predict(reader, scenario.hand.show(used), batch=500).argmax(axis=-1)
+    read = predict(columns.reader_of(solver.model), scenario.hand.show(used), batch=500).argmax(axis=-1)
     return evaluation.confusion(
         truth=scenario.hand.bank.labels[used], predicted=read, classes=len(solver.queries.alphabet)
     )

@@ -150,6 +150,12 @@ def _reader(settings: Seq2seqSettings, symbols: int) -> Any:
     return Averaged(reader, decay=settings.reader_ema, name="averaged") if settings.reader_ema else reader
 
 
+def reader_of(model: keras.Model) -> keras.Model:
+    """Return the network inside an image-text model that reads a glyph where nothing trains."""
+    reader = model.get_layer("reader").network
+    return reader.average if isinstance(reader, Averaged) else reader
+
+
 def losses(settings: Seq2seqSettings) -> tuple[dict[str, Any], dict[str, float]]:
     """Return the loss of each head, and its weight."""
     bits = keras.losses.BinaryCrossentropy(from_logits=True)

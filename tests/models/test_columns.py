@@ -61,3 +61,16 @@ def test_what_sums_up_a_read_query_is_unsure_of_its_glyphs_in_training_only(kera
         read = shares if training else np.eye(len(alphabet), dtype="float32")[shares.argmax(axis=-1)]
         found, wanted = (keras.ops.convert_to_numpy(some["answer"]) for some in (outputs, core(read)))
         np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.9])
+def test_the_reader_inside_reads_as_the_model_where_nothing_trains(decay, keras_engine):
+    from idlcli.models import columns
+
+    settings = Seq2seqSettings(mode="image-text", architecture="columns", reader_width=2, reader_ema=decay, units=2)
+    model = columns.build(settings, alphabet=" 0123456789+-", digits=2, slots=3)
+    glyphs = rng(0, "glyphs").random((4, 5, 28, 28)).astype("float32")
+    for _ in range(3):
+        model(glyphs, training=True)  # which moves the statistics of its normalisation, and their average less far
+    read = columns.reader_of(model).predict_on_batch(glyphs.reshape(-1, 28, 28)).reshape(4, 5, -1)
+    np.testing.assert_allclose(read, model.predict_on_batch(glyphs)["glyph"], atol=1e-5)
