@@ -18,8 +18,8 @@ class Answers:
     """Answers to the queries ``rows``: logits (N, slots, symbols) in the model's layout, and as texts.
 
     ``targets`` (N, slots) are the true answers in that layout. ``glyphs`` (N, T), indices into the bank, says in whose
-    hand the queries were read, and ``reading`` (N, T, symbols), logits, as what by a model that decides on that before
-    it answers; ``images`` uint8 (N, S, 28, 28) are the answers that were written, which a judge read.
+    hand the queries were read; ``reading`` (N, T, symbols) are the logits of their characters, where a model decides on
+    those before it answers; ``images`` uint8 (N, S, 28, 28) are the answers that were written, which a judge read.
     """
 
     queries: Queries

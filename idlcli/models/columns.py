@@ -16,7 +16,7 @@ from keras import layers, ops
 from idlcli.models import glyph_classifier, glyph_writer
 from idlcli.models.alignment import Align, Justify
 from idlcli.models.average import Averaged
-from idlcli.models.layers import Decide, EachGlyph, OneHot
+from idlcli.models.layers import EachGlyph, OneHot
 from idlcli.models.recurrent import LSTM
 from idlcli.settings.judge import TEACHER_WIDTH
 from idlcli.settings.seq2seq import Seq2seqSettings
@@ -177,3 +177,20 @@ def losses(settings: Seq2seqSettings) -> tuple[dict[str, Any], dict[str, float]]
 
 def _dense(units: int, name: str, activation: str | None = None) -> layers.Dense:
     return layers.Dense(units, activation=activation, kernel_initializer="lecun_normal", name=name)
+
+
+class Decide(layers.Layer):
+    """Logits (B, T, classes) -> in training their distribution, otherwise the most probable class as a one-hot vector.
+
+    What comes behind it learns to be unsure with the network before it, and is then asked about one class only.
+    """
+
+    def call(self, logits: Any, training: bool = False) -> Any:
+        """Return one vector over the classes for each step."""
+        if training:
+            return ops.softmax(logits)
+        return ops.one_hot(ops.argmax(logits, axis=-1), logits.shape[-1], dtype=self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape as it is."""
+        return input_shape

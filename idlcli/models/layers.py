@@ -21,23 +21,6 @@ class OneHot(keras.layers.Layer):
         return (*input_shape, self.classes)
 
 
-class Decide(keras.layers.Layer):
-    """Logits (B, T, classes) -> in training their distribution, otherwise the most probable class as a one-hot vector.
-
-    What comes behind it learns to be unsure with the network before it, and is then asked about one class only.
-    """
-
-    def call(self, logits: Any, training: bool = False) -> Any:
-        """Return one vector over the classes for each step."""
-        if training:
-            return keras.ops.softmax(logits)
-        return keras.ops.one_hot(keras.ops.argmax(logits, axis=-1), logits.shape[-1], dtype=self.compute_dtype)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape as it is."""
-        return input_shape
-
-
 class EachGlyph(keras.layers.Layer):
     """Applies one network to every picture of a sequence at once: (B, T, ...) -> (B, T, ...).
 

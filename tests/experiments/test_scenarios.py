@@ -204,6 +204,16 @@ def test_a_model_is_as_sure_of_an_answer_as_of_all_its_characters_together():
         assert confidences(np.log(shares), reading=np.log(shares)) == pytest.approx([0.56**2, 0.25])
 
 
+def test_an_answer_to_a_query_that_was_read_is_no_surer_than_the_reading(hand):
+    scenario = scenario_of(ImageText, hand)
+    symbols = len(QUERIES.alphabet)
+    answer = 100.0 * np.eye(symbols)[scenario.targets[ROWS]]
+    outputs = {"answer": answer, "glyph": np.zeros((*QUERIES.queries[ROWS].shape, symbols))}
+    for found, sure in ((outputs, symbols ** -float(QUERIES.queries.shape[1])), (answer, 1.0)):
+        rows = scenario.read(found, ROWS).csv().splitlines()[1:]
+        assert {float(row.split(",")[-1]) for row in rows} == {round(sure, 6)}
+
+
 def test_pixel_losses_are_what_they_are_called():
     written, real = (rng(0, name).random((4, 3, 28, 28)) for name in ("written", "real"))
     assert pixel_loss(written, real, name="mse") == pytest.approx(((written - real) ** 2).mean())
